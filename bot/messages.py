@@ -1,0 +1,275 @@
+"""The message vocabulary that channels and the core share. Values only: no I/O, no framework.
+
+An adapter turns a provider's bytes into `InboundMessage` and `StatusUpdate`, and an
+`OutboundMessage` into a provider call. The core keeps the books.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Protocol
+
+ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "email"]
+
+
+class MediaKind(StrEnum):
+    """What a customer or agent can attach."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    VOICE = "voice"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+
+
+class Status(StrEnum):
+    """Where an outbound message is. It only moves forward; see `STATUS_RANK`."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+# A later status has a higher rank. FAILED ends a message unless it was delivered before.
+STATUS_RANK: Mapping[str, int] = {
+    Status.QUEUED: 0,
+    Status.SENDING: 1,
+    Status.SENT: 2,
+    Status.FAILED: 3,
+    Status.DELIVERED: 4,
+    Status.READ: 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A provider's call. `url` is as the provider signed it: SAMVAD_BASE_URL + path + query string.
+
+    `headers` keys are lower case.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file in a message. `ref` is what `Channel.fetch_media` (inbound: provider id or URL) or
+    `bot.media` (stored: `media:<id>`) finds it by; `size` in bytes where known. Small files that
+    arrive inside the webhook itself (mail attachments) carry their bytes in `content`."""
+
+    kind: MediaKind
+    ref: str
+    mime: str = "application/octet-stream"
+    filename: str = ""
+    size: int | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place the sender shared; degrees."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An address of the sender. `verified` only where the channel itself proves it."""
+
+    kind: Literal["phone", "email", "whatsapp", "telegram", "webchat"]
+    value: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One message of a customer.
+
+    `account` is our side (phone number id, our number, bot id, our mail address); `address` the
+    sender's, in the form `Channel.send` takes. `event_key` is unique within the account.
+    `button` is the id of a button or list row the sender chose. `thread` holds mail's
+    Message-IDs from References and In-Reply-To, oldest first.
+    """
+
+    event_key: str
+    channel: ChannelName
+    account: str
+    address: str
+    external_id: str
+    text: str = ""
+    at: datetime | None = None
+    sender_name: str = ""
+    identities: tuple[Identity, ...] = ()
+    button: str | None = None
+    media: tuple[Media, ...] = ()
+    location: Location | None = None
+    shared_contacts: tuple[str, ...] = ()
+    reply_to: str | None = None
+    subject: str = ""
+    thread: tuple[str, ...] = ()
+    automatic: bool = False
+    """A machine wrote it (out-of-office, bounce): stored, never answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdate:
+    """What became of a message of ours. `outbox_id` is our own id where the provider echoes it.
+    `reason` is a sentence for an agent when `status` is FAILED."""
+
+    event_key: str
+    channel: ChannelName
+    account: str
+    external_id: str
+    status: Status
+    at: datetime | None = None
+    outbox_id: str | None = None
+    address: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200."""
+
+    messages: tuple[InboundMessage, ...] = ()
+    statuses: tuple[StatusUpdate, ...] = ()
+    unhandled: tuple[str, ...] = ()
+    response: str = ""
+    response_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A choice offered. `id` comes back in `InboundMessage.button`."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """One message to a customer, already cut to the channel's features by the core.
+
+    `id` is the outbox id that the adapter must send along where the provider echoes something.
+    `thread` and `subject` serve mail only. `automatic` marks what the bot wrote (mail: Auto-Submitted).
+    """
+
+    id: str
+    channel: ChannelName
+    account: str
+    address: str
+    text: str
+    buttons: tuple[Button, ...] = ()
+    media: tuple[Media, ...] = ()
+    reply_to: str | None = None
+    subject: str = ""
+    thread: tuple[str, ...] = ()
+    reference: str = ""
+    """A token that finds the conversation again when a mail client drops the headers."""
+    automatic: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider took the message under this id."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimit:
+    """What a channel takes of one media kind: at most `max_bytes`; `mimes` empty means any."""
+
+    max_bytes: int
+    mimes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a channel can do. The core falls back by these: buttons become numbered text, long text
+    becomes parts, a closed window holds the message back."""
+
+    text_limit: int
+    buttons: int = 0
+    button_title_limit: int = 20
+    media: Mapping[MediaKind, MediaLimit] = field(default_factory=dict)
+    window: timedelta | None = None
+    """How long after the customer's last message free text may be sent; None: always."""
+    templates: bool = False
+    typing: bool = False
+    receipts: bool = False
+    """Statuses come back after `send`."""
+    gather_ms: int = 700
+    """Messages that come within this time of each other are answered by one turn."""
+    stop_is_silent: bool = False
+    """After STOP the provider lets nothing out at all, no answers either (SMS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """How many events of a `Parsed` were new and how many we had already."""
+
+    new: int
+    known: int
+
+
+Receive = Callable[["Parsed"], Awaitable[Accepted]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Something a channel runs for as long as the process serves (a mail listener, a poll).
+
+    `run(receive)` returns only when cancelled; `receive` returns after the events are committed.
+    `exclusive`: one in the whole deployment, by a lease.
+    """
+
+    name: str
+    run: Callable[[Receive], Awaitable[None]]
+    exclusive: bool = False
+
+
+class Channel(Protocol):
+    """An adapter: one provider. It keeps no books and knows no other channel."""
+
+    name: str
+    """The adapter's key in `bot.channels.CHANNELS`: webchat, whatsapp, twilio, telegram, email."""
+
+    @property
+    def accounts(self) -> Sequence[tuple[ChannelName, str]]:
+        """(channel, our address) pairs this adapter serves, from its credentials."""
+
+    def features(self, channel: ChannelName) -> Features:
+        """What the channel can do; an adapter with two channels (Twilio) answers for each."""
+
+    def verify(self, request: WebhookRequest) -> str:
+        """Answer a provider's GET hand-shake. Raises SignatureInvalid, NotFound where there is none."""
+
+    def parse(self, request: WebhookRequest) -> Parsed:
+        """Check the signature first, then read. No I/O. Raises SignatureInvalid, Unreadable."""
+
+    def listeners(self) -> Sequence[Listener]:
+        """What to run beside webhooks; usually empty."""
+
+    async def open(self) -> None:
+        """Open connections. Called once, before anything else that is asynchronous."""
+
+    async def close(self) -> None:
+        """Close them. Safe to call twice, and when `open` failed."""
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Hand a message to the provider. Raises ChannelRetryable, ChannelRejected."""
+
+    def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
+        """Stream an inbound file. Raises ChannelRetryable, ChannelRejected."""

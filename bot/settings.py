@@ -1,0 +1,123 @@
+"""Settings: environment `SAMVAD_…`, or `samvad.toml` in the working directory. docs/operator.md lists them.
+
+Every `Field` has a description; tests/test_docs.py checks that the page and this class agree.
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bot.errors import ConfigurationInvalid
+
+
+class Settings(BaseSettings):
+    """All settings. A channel is on when its credentials are set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAMVAD_", toml_file="samvad.toml", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: str = Field("", description="Database; unset: SQLite under the data directory")
+    redis_url: str = Field("", description="Redis or Valkey; unset: the embedded Valkey")
+    data_dir: Path = Field(Path("data"), description="Directory of everything kept on disk")
+    secret_key: SecretStr = Field(SecretStr(""), description="Seals secrets; unset: made on first start")
+    base_url: str = Field("", description="Public address, as providers call it; unset: http://HOST:PORT")
+    host: str = Field("127.0.0.1", description="Address the web server listens on")
+    port: int = Field(8080, description="Port the web server listens on", ge=0, le=65535)
+
+    business_name: str = Field("Samvad", description="Business profile at first start: name")
+    country: str = Field("IN", description="Business profile: country, to read local phone numbers")
+    time_zone: str = Field("Asia/Kolkata", description="Business profile: time zone")
+    languages: str = Field("en,hi,hi-Latn", description="Business profile: languages, default first")
+    currency: str = Field("INR", description="Business profile: currency")
+
+    twilio_account_sid: str = Field("", description="Twilio account")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio token; signs webhooks")
+    twilio_sms_from: str = Field("", description="Number that sends SMS, E.164")
+    twilio_whatsapp_from: str = Field("", description="WhatsApp number at Twilio, E.164 without prefix")
+    twilio_api_url: str = Field("", description="Root of the Twilio API, for tests and proxies")
+
+    whatsapp_phone_number_id: str = Field("", description="WhatsApp Cloud API: phone number id")
+    whatsapp_access_token: SecretStr = Field(SecretStr(""), description="WhatsApp Cloud API: token")
+    whatsapp_app_secret: SecretStr = Field(SecretStr(""), description="Meta app secret; signs webhooks")
+    whatsapp_verify_token: SecretStr = Field(SecretStr(""), description="Token of the webhook hand-shake")
+    whatsapp_api_url: str = Field("", description="Root of the Graph API, for tests and proxies")
+
+    telegram_bot_token: SecretStr = Field(SecretStr(""), description="Telegram bot token")
+    telegram_secret_token: SecretStr = Field(SecretStr(""), description="Telegram webhook secret")
+    telegram_api_url: str = Field("", description="Root of the Bot API, for tests and proxies")
+    telegram_mode: Literal["webhook", "polling"] = Field("webhook", description="How updates arrive")
+
+    email_address: str = Field("", description="Address that mail comes to and leaves from")
+    email_smtp_url: SecretStr = Field(SecretStr(""), description="smtp[s]://user:pass@host:port to send")
+    email_imap_url: SecretStr = Field(SecretStr(""), description="imap[s]://user:pass@host:port to read")
+    email_listen: str = Field("", description="host:port of the built-in SMTP listener")
+
+    llm_base_url: str = Field("", description="OpenAI-compatible endpoint, with /v1; unset: no LLM")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="Its key")
+    llm_model: str = Field("", description="Its model")
+    llm_timeout_s: float = Field(
+        4.0, description="Seconds an LLM may take before the plain path answers", gt=0
+    )
+
+    gather_ms: int | None = Field(
+        None, description="Overrides every channel's gather time, milliseconds", ge=0
+    )
+    followup_hours: float = Field(24.0, description="Hours of silence before a lead is followed up", gt=0)
+    escalation_minutes: float = Field(
+        15.0, description="Minutes a handoff or new case may wait before it escalates", gt=0
+    )
+    log_level: str = Field("info", description="debug, info, warning or error")
+
+    @field_validator("base_url", "twilio_api_url", "whatsapp_api_url", "telegram_api_url", "llm_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed wins, then the environment, then samvad.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def public_url(self) -> str:
+        """The address providers and customers use, without a trailing slash."""
+        return self.base_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def language_list(self) -> tuple[str, ...]:
+        """Languages of the business; the first is the default."""
+        return tuple(part.strip() for part in self.languages.split(",") if part.strip()) or ("en",)
+
+    def sqlite_path(self) -> Path:
+        """Where the embedded database lies."""
+        return self.data_dir.resolve() / "samvad.db"
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the settings. Raises ConfigurationInvalid that names each wrong one and says why."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"SAMVAD_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise ConfigurationInvalid(f"Please mend these settings: {wrong}") from error

@@ -1,0 +1,1 @@
+"""Conversations and the books of the pipe: lanes, inbox, messages, outbox, timers, and the outbound gate."""

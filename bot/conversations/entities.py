@@ -1,0 +1,66 @@
+"""Every record kind by the name the API and queries use: the one dict, no discovery."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.conversations.channel_account import CHANNEL_ACCOUNT
+from bot.conversations.conversation import CONVERSATION
+from bot.conversations.message import MESSAGE
+from bot.crm.account import ACCOUNT
+from bot.crm.activity import ACTIVITY
+from bot.crm.article import ARTICLE
+from bot.crm.business import BUSINESS_PROFILE
+from bot.crm.case import CASE
+from bot.crm.consent import CONSENT
+from bot.crm.contact import CONTACT, IDENTITY
+from bot.crm.lead import LEAD
+from bot.crm.notification import NOTIFICATION
+from bot.crm.user import TEAM, USER
+from bot.records.actor import Actor
+from bot.records.entity import Entity
+from bot.records.events import events, make_entity
+from bot.records.permissions import allowed, row_filter
+
+
+def _of_visible_records(actor: Actor) -> sa.ColumnElement[bool] | None:
+    """An event is seen by who sees the record it speaks of."""
+    if actor.sees_everything:
+        return None
+    conditions = []
+    for entity in ENTITIES.values():
+        if entity.name in ("events", "users") or not allowed(actor, "read", entity.name):
+            continue
+        mine = row_filter(actor, entity)
+        of_kind = events.c.entity == entity.name
+        if mine is None:
+            conditions.append(of_kind)
+        else:
+            seen: Any = sa.select(entity.table.c.id).where(mine)
+            conditions.append(sa.and_(of_kind, events.c.record_id.in_(seen)))
+    return sa.or_(*conditions)
+
+
+EVENT = make_entity(_of_visible_records)
+
+ENTITIES: dict[str, Entity] = {
+    entity.name: entity
+    for entity in (
+        CONTACT,
+        IDENTITY,
+        ACCOUNT,
+        LEAD,
+        CASE,
+        ACTIVITY,
+        CONVERSATION,
+        MESSAGE,
+        ARTICLE,
+        CONSENT,
+        EVENT,
+        USER,
+        TEAM,
+        CHANNEL_ACCOUNT,
+        NOTIFICATION,
+        BUSINESS_PROFILE,
+    )
+}

@@ -1,0 +1,96 @@
+"""Articles of the knowledge base: Markdown, one record a language; `key` joins the translations."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.errors import InvalidInput, NotFound
+from bot.records.entity import entity
+from bot.records.tx import Record, Tx, create, get, update
+from bot.storage import Id
+
+ARTICLE_STATUSES = ("draft", "published", "archived")
+_KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+ARTICLE = entity(
+    "articles",
+    sa.Column("key", sa.String(120), nullable=False),
+    sa.Column("lang", sa.String(12), nullable=False),
+    sa.Column("title", sa.String(300), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("owner_id", Id, sa.ForeignKey("users.id")),
+    sa.UniqueConstraint("key", "lang"),
+    enums={"status": ARTICLE_STATUSES},
+    scope="open",
+)
+
+
+def _checked(key: str, lang: str, title: str, body: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise InvalidInput(f"An article's id is lower-case words joined by hyphens, not {key!r}", field="id")
+    for name, value in (("lang", lang), ("title", title), ("body", body)):
+        if not value.strip():
+            raise InvalidInput(f"An article needs a {name}", field=name)
+
+
+def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str = "published") -> str:
+    """Add the article, or change the one with this key and language; returns its id."""
+    _checked(key, lang, title, body)
+    if status not in ARTICLE_STATUSES:
+        raise InvalidInput(f"{status!r} is no article status", field="status")
+    table = ARTICLE.table
+    known = tx.row(sa.select(table).where(table.c.key == key, table.c.lang == lang))
+    values: dict[str, Any] = {
+        "title": title.strip(),
+        "body": body.strip(),
+        "status": status,
+        "deleted_at": None,
+    }
+    if known is None:
+        article_id = create(tx, ARTICLE, {"key": key, "lang": lang, **values, "owner_id": tx.actor.id})
+    else:
+        article_id = known["id"]
+        update(tx, ARTICLE, known, values)
+    tx.notify("article", article_id)
+    return article_id
+
+
+def edit_article(tx: Tx, article_id: str, title: str, body: str, status: str) -> bool:
+    """Change an article by its id. Raises NotFound, InvalidInput."""
+    row = get(tx, ARTICLE, article_id)
+    _checked(row["key"], row["lang"], title, body)
+    if status not in ARTICLE_STATUSES:
+        raise InvalidInput(f"{status!r} is no article status", field="status")
+    changed = update(tx, ARTICLE, row, {"title": title.strip(), "body": body.strip(), "status": status})
+    tx.notify("article", article_id)
+    return changed
+
+
+def published(tx: Tx) -> list[Record]:
+    """All published articles, for the index."""
+    table = ARTICLE.table
+    live = table.c.deleted_at.is_(None)
+    return list(tx.rows(sa.select(table).where(table.c.status == "published", live).order_by(table.c.id)))
+
+
+def find_published(tx: Tx, key: str, lang: str) -> Record:
+    """A published article by its key, in this language or else in any. Raises NotFound."""
+    table = ARTICLE.table
+    rows = tx.rows(
+        sa.select(table).where(
+            table.c.key == key, table.c.status == "published", table.c.deleted_at.is_(None)
+        )
+    )
+    for row in sorted(rows, key=lambda row: (row["lang"] != lang, row["lang"] != "en")):
+        return row
+    raise NotFound("There is no such article.")
+
+
+def version_of_all(tx: Tx) -> str:
+    """Changes whenever any article does: tells an index that it is stale."""
+    table = ARTICLE.table
+    count, newest = sa.func.count(), sa.func.max(table.c.updated_at)
+    row = tx.row(sa.select(count.label("count"), newest.label("newest")).select_from(table))
+    return f"{row['count']}:{row['newest']}" if row else ""

@@ -1,0 +1,102 @@
+"""Cases: what a customer wants solved, under a number they can ask for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.crm.activity import add_note
+from bot.crm.numbers import next_number
+from bot.records.entity import entity
+from bot.records.tx import Record, Tx, create, update
+from bot.storage import Id
+
+CASE_STATUSES = ("new", "open", "pending", "resolved", "closed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+
+CASE = entity(
+    "cases",
+    sa.Column("number", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
+    sa.Column("conversation_id", Id, index=True),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("priority", sa.String(10), nullable=False),
+    sa.Column("origin", sa.String(20), nullable=False),
+    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
+    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    sa.Column("escalation_level", sa.Integer, nullable=False),
+    enums={"status": CASE_STATUSES, "priority": PRIORITIES},
+    personal=("subject", "description"),
+    number_prefix="C-",
+)
+_of_contact = (
+    sa.select(CASE.table)
+    .where(CASE.table.c.contact_id == sa.bindparam("contact_id"), CASE.table.c.deleted_at.is_(None))
+    .order_by(CASE.table.c.id.desc())
+    .limit(5)
+)
+_by_number = sa.select(CASE.table).where(
+    CASE.table.c.contact_id == sa.bindparam("contact_id"),
+    CASE.table.c.number == sa.bindparam("number"),
+    CASE.table.c.deleted_at.is_(None),
+)
+
+
+def display_number(number: int) -> str:
+    """C-1042."""
+    return f"C-{number}"
+
+
+def cases_of(tx: Tx, contact_id: str, number: int | None = None) -> list[Record]:
+    """The contact's cases, newest first, at most five; with a number only that one, if it is theirs."""
+    if number is None:
+        return list(tx.rows(_of_contact, {"contact_id": contact_id}))
+    return list(tx.rows(_by_number, {"contact_id": contact_id, "number": number}))
+
+
+def open_case(
+    tx: Tx,
+    contact_id: str,
+    subject: str,
+    description: str,
+    *,
+    origin: str,
+    priority: str = "normal",
+    conversation_id: str | None = None,
+) -> tuple[str, int]:
+    """A new case; returns (id, number)."""
+    number = next_number(tx, "case")
+    case_id = create(
+        tx,
+        CASE,
+        {
+            "number": number,
+            "contact_id": contact_id,
+            "conversation_id": conversation_id,
+            "subject": subject[:200],
+            "description": description,
+            "status": "new",
+            "priority": priority,
+            "origin": origin,
+            "escalation_level": 0,
+        },
+    )
+    tx.notify("case", case_id)
+    return case_id, number
+
+
+def add_to_case(tx: Tx, case: Mapping[str, Any], text: str) -> None:
+    """Add the customer's words as a note; a resolved or closed case opens again."""
+    add_note(tx, "cases", case["id"], text, contact_id=case["contact_id"])
+    if case["status"] in ("resolved", "closed"):
+        update(tx, CASE, case, {"status": "open"}, action="reopened")
+    tx.notify("case", case["id"])
+
+
+def set_status(tx: Tx, case: Mapping[str, Any], status: str, *, reason: str = "") -> bool:
+    """Move a case to another status."""
+    changed = update(tx, CASE, case, {"status": status}, action=status, reason=reason)
+    tx.notify("case", case["id"])
+    return changed

@@ -1,0 +1,28 @@
+"""The consent ledger: what a customer allowed or forbade on a channel, in which words, and when."""
+
+import sqlalchemy as sa
+
+from bot.records.entity import entity
+from bot.records.tx import Tx, create
+from bot.storage import Id
+
+CONSENT_STATES = ("given", "withdrawn")
+
+CONSENT = entity(
+    "consents",
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("purpose", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("how", sa.String(40), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    enums={"state": CONSENT_STATES},
+    personal=("words",),
+    scope="open",
+)
+
+
+def record_consent(tx: Tx, contact_id: str, channel: str, state: str, *, how: str, words: str) -> str:
+    """Append to the ledger; earlier entries stay as proof."""
+    values = {"contact_id": contact_id, "channel": channel, "purpose": "all", "state": state}
+    return create(tx, CONSENT, {**values, "how": how, "words": words[:2000]})

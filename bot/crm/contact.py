@@ -1,0 +1,167 @@
+"""Contacts and their identities: a person, and the addresses they write from.
+
+A verified identity belongs to one contact (the channel proved it, or a code did). A typed phone or address
+is a claim: many may make it, it opens no records and joins no contacts.
+"""
+
+from typing import Any
+
+import phonenumbers
+import sqlalchemy as sa
+
+from bot.records.entity import entity
+from bot.records.tx import Tx, create, find, get, update
+from bot.storage import Id
+
+NAME_SOURCES = ("unknown", "channel", "said", "staff")
+"""How sure a name is: a later source overwrites an earlier one."""
+IDENTITY_KINDS = ("phone", "email", "whatsapp", "telegram", "webchat")
+
+CONTACT = entity(
+    "contacts",
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("name_source", sa.String(10), nullable=False),
+    sa.Column("lang", sa.String(12)),
+    sa.Column("account_id", Id, sa.ForeignKey("accounts.id"), index=True),
+    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
+    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    sa.Column("blocked", sa.Boolean, nullable=False),
+    sa.Column("demo", sa.Boolean, nullable=False),
+    enums={"name_source": NAME_SOURCES},
+    personal=("name",),
+)
+
+
+def _through_contact(actor: Any) -> sa.ColumnElement[bool] | None:
+    from bot.records.permissions import row_filter
+
+    mine = row_filter(actor, CONTACT)
+    if mine is None:
+        return None
+    return IDENTITY.table.c.contact_id.in_(sa.select(CONTACT.table.c.id).where(mine))
+
+
+IDENTITY = entity(
+    "identities",
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("value", sa.String(320), nullable=False),
+    sa.Column("verified", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("contact_id", "kind", "value"),
+    sa.Index(
+        "uq_identities_verified",
+        "kind",
+        "value",
+        unique=True,
+        sqlite_where=sa.text("verified"),
+        postgresql_where=sa.text("verified"),
+    ),
+    sa.Index("ix_identities_value", "value", "kind"),
+    enums={"kind": IDENTITY_KINDS},
+    personal=("value",),
+    scope="parent",
+    parent=_through_contact,
+)
+_by_verified = sa.select(IDENTITY.table.c.contact_id).where(
+    IDENTITY.table.c.kind == sa.bindparam("kind"),
+    IDENTITY.table.c.value == sa.bindparam("value"),
+    IDENTITY.table.c.verified,
+)
+_of_contact = (
+    sa.select(IDENTITY.table.c.kind, IDENTITY.table.c.value, IDENTITY.table.c.verified)
+    .where(IDENTITY.table.c.contact_id == sa.bindparam("contact_id"))
+    .order_by(IDENTITY.table.c.id)
+)
+
+
+def normal_phone(text: str, country: str) -> str | None:
+    """A phone number as E.164 (`+919876543210`), read as in `country`; None when it is none."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def find_by_identity(tx: Tx, kind: str, value: str) -> str | None:
+    """The contact this verified identity belongs to."""
+    return tx.execute(_by_verified, {"kind": kind, "value": value}).scalar()
+
+
+def add_contact(
+    tx: Tx,
+    name: str = "",
+    *,
+    source: str = "channel",
+    lang: str | None = None,
+    contact_id: str | None = None,
+    owner_id: str | None = None,
+    demo: bool = False,
+) -> str:
+    """A new contact; returns the id."""
+    values = {
+        "name": name[:200],
+        "name_source": source if name else "unknown",
+        "lang": lang,
+        "owner_id": owner_id,
+        "team_id": tx.actor.team_id if owner_id else None,
+        "blocked": False,
+        "demo": demo,
+    }
+    return create(tx, CONTACT, values if contact_id is None else {"id": contact_id, **values})
+
+
+def identities_of(tx: Tx, contact_id: str) -> list[tuple[str, str, bool]]:
+    """(kind, value, verified) of a contact, oldest first."""
+    return [
+        (row.kind, row.value, row.verified) for row in tx.execute(_of_contact, {"contact_id": contact_id})
+    ]
+
+
+def add_identity(tx: Tx, contact_id: str, kind: str, value: str, *, verified: bool) -> bool:
+    """Link an address to a contact; False when it was linked already, or is proved to be another contact's.
+
+    A claim that the channel now proves becomes verified."""
+    known = tx.row(
+        sa.select(IDENTITY.table).where(
+            IDENTITY.table.c.contact_id == contact_id,
+            IDENTITY.table.c.kind == kind,
+            IDENTITY.table.c.value == value,
+        )
+    )
+    if known is not None and (known["verified"] or not verified):
+        return False
+    if verified and find_by_identity(tx, kind, value) is not None:
+        return False
+    if known is not None:
+        return update(tx, IDENTITY, known, {"verified": True}, reason="proved by the channel")
+    create(tx, IDENTITY, {"contact_id": contact_id, "kind": kind, "value": value, "verified": verified})
+    return True
+
+
+def learn_about(
+    tx: Tx, contact_id: str, *, name: str | None = None, source: str = "said", lang: str | None = None
+) -> bool:
+    """Keep what was learnt; a name never overwrites one from a surer source."""
+    row = find(tx, CONTACT, contact_id)
+    if row is None:
+        return False
+    values: dict[str, Any] = {}
+    if name and NAME_SOURCES.index(source) >= NAME_SOURCES.index(row["name_source"]):
+        values |= {"name": name[:200], "name_source": source}
+    if lang:
+        values["lang"] = lang
+    return update(tx, CONTACT, row, values)
+
+
+def set_blocked(tx: Tx, contact_id: str, blocked: bool) -> bool:
+    """Block or unblock a sender: what they write is kept, nobody answers, nothing leaves to them."""
+    return update(
+        tx,
+        CONTACT,
+        get(tx, CONTACT, contact_id),
+        {"blocked": blocked},
+        action="blocked" if blocked else "unblocked",
+    )

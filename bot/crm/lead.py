@@ -1,0 +1,84 @@
+"""Leads: interest that may become business, qualified by BANT (budget, authority, need, timeline)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.crm.numbers import next_number
+from bot.records.entity import entity
+from bot.records.tx import Record, Tx, create, update
+from bot.storage import Id
+
+LEAD_STATUSES = ("new", "working", "qualified", "disqualified", "converted")
+OPEN = ("new", "working", "qualified")
+SLOTS = ("need", "budget_minor", "currency", "authority", "timeline")
+
+LEAD = entity(
+    "leads",
+    sa.Column("number", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
+    sa.Column("conversation_id", Id),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("source", sa.String(20), nullable=False),
+    sa.Column("need", sa.Text),
+    sa.Column("budget_minor", sa.BigInteger),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("authority", sa.Text),
+    sa.Column("timeline", sa.Text),
+    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
+    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    enums={"status": LEAD_STATUSES},
+    personal=("need", "authority", "timeline"),
+    number_prefix="L-",
+)
+_open_of = (
+    sa.select(LEAD.table)
+    .where(
+        LEAD.table.c.contact_id == sa.bindparam("contact_id"),
+        LEAD.table.c.status.in_(OPEN),
+        LEAD.table.c.deleted_at.is_(None),
+    )
+    .order_by(LEAD.table.c.id.desc())
+    .limit(1)
+)
+
+
+def open_lead_of(tx: Tx, contact_id: str) -> Record | None:
+    """The contact's newest open lead."""
+    return tx.row(_open_of, {"contact_id": contact_id})
+
+
+def add_lead(
+    tx: Tx, contact_id: str, slots: Mapping[str, Any], *, source: str, conversation_id: str | None = None
+) -> tuple[str, int]:
+    """A new lead; returns (id, number)."""
+    number = next_number(tx, "lead")
+    values = {name: slots[name] for name in SLOTS if slots.get(name) is not None}
+    lead_id = create(
+        tx,
+        LEAD,
+        {
+            "number": number,
+            "contact_id": contact_id,
+            "conversation_id": conversation_id,
+            "status": "new",
+            "source": source,
+            **values,
+        },
+    )
+    tx.notify("lead", lead_id)
+    return lead_id, number
+
+
+def add_to_lead(
+    tx: Tx, before: Mapping[str, Any], slots: Mapping[str, Any], *, qualified: bool = False
+) -> bool:
+    """Fill in what was learnt; `before` is the row relied on. Raises VersionConflict."""
+    values: dict[str, Any] = {name: slots[name] for name in SLOTS if slots.get(name) is not None}
+    if qualified and before["status"] in ("new", "working"):
+        values["status"] = "qualified"
+    changed = update(tx, LEAD, before, values)
+    if changed:
+        tx.notify("lead", before["id"])
+    return changed

@@ -1,0 +1,67 @@
+"""Files that came with messages, kept by the hash of their content under the data directory."""
+
+import hashlib
+import mimetypes
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bot.errors import InvalidInput, NotFound, TooLarge
+
+MAX_BYTES = 100 * 1024 * 1024
+_SAFE_INLINE = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/")
+
+
+class MediaStore:
+    """A folder of files named by SHA-256; the same file sent twice is kept once."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made on first use."""
+        self._folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Keep bytes; returns `media:<hash>`. Blocking: call it in a thread for large files."""
+        if len(content) > MAX_BYTES:
+            raise TooLarge("A file may have at most 100 MB", limit=MAX_BYTES)
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(path)  # whole or not at all
+        return f"media:{digest}"
+
+    async def put_stream(self, stream: AsyncIterator[bytes], limit: int = MAX_BYTES) -> str:
+        """Keep a stream of at most `limit` bytes; returns `media:<hash>`."""
+        content = bytearray()
+        async for piece in stream:
+            content += piece
+            if len(content) > limit:
+                raise TooLarge("The file is larger than its channel allows", limit=limit)
+        return self.put(bytes(content))
+
+    def path(self, ref: str) -> Path:
+        """Where `media:<hash>` lies. Raises InvalidInput, NotFound."""
+        digest = ref.removeprefix("media:")
+        if len(digest) != 64 or any(char not in "0123456789abcdef" for char in digest):
+            raise InvalidInput("That is no stored file")
+        path = self._path(digest)
+        if not path.exists():
+            raise NotFound("That file is not here any more")
+        return path
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / digest
+
+
+def shown_inline(mime: str) -> bool:
+    """Whether a browser may show the file in our page; everything else is a download."""
+    return mime.startswith(_SAFE_INLINE)
+
+
+def extension(mime: str) -> str:
+    """`.jpg` for image/jpeg; empty when unknown."""
+    return mimetypes.guess_extension(mime.split(";")[0].strip()) or ""

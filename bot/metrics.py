@@ -1,0 +1,18 @@
+"""What `/metrics` shows (Prometheus). Every counter and histogram of the program stands here."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+INBOX = Counter("samvad_inbox_events", "Events received, by channel and outcome", ["channel", "outcome"])
+UNHANDLED = Counter("samvad_unhandled_events", "Event types no adapter handles", ["adapter", "type"])
+TURNS = Counter("samvad_turns", "Turns by outcome", ["outcome"])
+TURN_SECONDS = Histogram(
+    "samvad_turn_seconds",
+    "From receipt of a message to its committed turn",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+)
+UNDERSTOOD = Counter("samvad_understood", "What understanding was found by", ["source", "lang"])
+SENT = Counter("samvad_sends", "Sends by channel and outcome", ["channel", "outcome"])
+REFUSED = Counter("samvad_gate_refusals", "Messages the gate held back", ["reason"])
+TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
+LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")
+BUS_UP = Gauge("samvad_bus_connected", "1 while the bus reaches Redis or Valkey")

@@ -1,0 +1,1 @@
+"""The record kernel: who acts (Actor), in what transaction (Tx), on what (Entity), leaving what (Event)."""

@@ -1,0 +1,75 @@
+"""The way operations are run: one transaction, one thread, one hop from the event loop."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from bot.logs import correlation
+from bot.records.actor import SYSTEM, Actor
+from bot.records.keys import KeyRing
+from bot.records.tx import Notice, Tx, transaction
+from bot.storage.database import Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Operation = Callable[Concatenate[Tx, P], T]
+
+
+class Store:
+    """A database, its key ring, and threads: for turns, for reads, and for reports."""
+
+    def __init__(self, database: Database, keys: KeyRing, announce: Callable[[list[Notice]], None]) -> None:
+        """`announce` is told, from any thread and after the commit, what changed."""
+        self.database = database
+        self.keys = keys
+        self._announce = announce
+        self._writers = ThreadPoolExecutor(database.turn_threads, "write")
+        self._readers = ThreadPoolExecutor(database.read_threads, "read")
+        self._slow = ThreadPoolExecutor(2, "slow")
+
+    def write_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation in this thread: workers, the command line, tests."""
+        with transaction(
+            self.database, self.keys, actor, correlation_id=correlation.get(), after=self._announce
+        ) as tx:
+            return operation(tx, *args, **kwargs)
+
+    def read_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a reading operation in this thread."""
+        with transaction(self.database, self.keys, actor, write=False) as tx:
+            return operation(tx, *args, **kwargs)
+
+    async def run(
+        self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run an operation in one transaction. Being cancelled does not cancel what has begun."""
+        return await self._hop(self._writers, partial(self.write_now, operation, actor, *args, **kwargs))
+
+    async def read(
+        self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a reading operation in one consistent state."""
+        return await self._hop(self._readers, partial(self.read_now, operation, actor, *args, **kwargs))
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Run what would hold the loop (argon2, a mail, a file) in a thread of its own kind."""
+        return await self._hop(self._slow, work)
+
+    async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        context = contextvars.copy_context()
+        future: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(pool, context.run, work)
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Wait for what runs, then close the connections."""
+        for pool in (self._writers, self._readers, self._slow):
+            pool.shutdown(wait=True, cancel_futures=False)
+        self.database.close()
+
+
+def explain(value: Any) -> str:
+    """An exception as one line for a log or a parked row."""
+    return f"{type(value).__name__}: {value}"[:500]

@@ -14,6 +14,14 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def is_id(text: str) -> bool:
+    """Whether a text from outside has the form of an id."""
+    try:
+        return len(text) == 36 and str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 def lane_id(channel_account_id: str, address: str) -> str:
     """The lane of a sender on one of our channel accounts (UUIDv5, RFC 9562 §5.5)."""
     return str(uuid5(_LANES, f"{channel_account_id}\n{address}"))

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, one correlation id from webhook to receipt, personal data masked."""
+"""Structured logs: JSON lines, one correlation id from webhook to receipt, personal data masked."""
 
 import logging
 import re

@@ -13,6 +13,11 @@ from typing import Literal, Protocol
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "email"]
 
 
+def clean(text: str) -> str:
+    """Text that every database takes: without NUL characters and half surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 class MediaKind(StrEnum):
     """What a customer or agent can attach."""
 

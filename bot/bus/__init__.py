@@ -24,8 +24,9 @@ _log = logger("bus")
 class Bus:
     """Publish from any thread, listen in the loop."""
 
-    def __init__(self, url: str = "") -> None:
-        """`url` of Redis or Valkey; empty: this process alone."""
+    def __init__(self, url: str = "", keep: frozenset[str] = frozenset()) -> None:
+        """`url` of Redis or Valkey; empty: this process alone. Topics in `keep` never leave this process."""
+        self._keep = keep
         self._url = url
         self._me = new_id()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,7 +65,7 @@ class Bus:
     def _post(self, notices: list[Notice]) -> None:
         for notice in notices:
             self._tell(notice)
-            if self._url and not self._outgoing.full():
+            if self._url and notice.topic not in self._keep and not self._outgoing.full():
                 self._outgoing.put_nowait(notice)
 
     def _tell(self, notice: Notice) -> None:

@@ -129,3 +129,9 @@ _release = (
 def release(tx: Tx, lane: str, epoch: int) -> None:
     """Let the lane go without having done anything."""
     tx.execute(_release, {"lane": lane, "held_epoch": epoch})
+
+
+def set_conversation(tx: Tx, lane: str, contact_id: str, conversation_id: str) -> None:
+    """Staff began a conversation in this lane."""
+    statement = lanes.update().where(lanes.c.id == lane)
+    tx.execute(statement.values(contact_id=contact_id, conversation_id=conversation_id))

@@ -116,3 +116,20 @@ _thread = (
 def thread(tx: Tx, conversation_id: str, limit: int = 200) -> list[Mapping[str, Any]]:
     """The newest messages of a conversation, oldest of them first."""
     return list(reversed(tx.rows(_thread, {"conversation": conversation_id, "limit": limit})))
+
+
+def external_ids(tx: Tx, conversation_id: str) -> list[str]:
+    """The providers' ids of the newest messages, oldest first: what a mail answers."""
+    statement = (
+        sa.select(messages.c.external_id)
+        .where(messages.c.conversation_id == conversation_id, messages.c.external_id.is_not(None))
+        .order_by(messages.c.id.desc())
+        .limit(10)
+    )
+    return list(reversed(list(tx.execute(statement).scalars())))
+
+
+def conversations_of(tx: Tx, message_ids: Sequence[str]) -> list[str]:
+    """The conversations these messages belong to."""
+    statement = sa.select(messages.c.conversation_id).where(messages.c.id.in_(message_ids)).distinct()
+    return list(tx.execute(statement).scalars())

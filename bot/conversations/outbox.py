@@ -129,7 +129,7 @@ _settle = (
         attempts=outbox.c.attempts + sa.bindparam("tried", type_=sa.Integer),
         not_before=sa.bindparam("later", type_=Instant),
         error=sa.bindparam("why"),
-        lease_until=None,
+        lease_until=sa.bindparam("until", type_=Instant),
     )
 )
 
@@ -139,10 +139,34 @@ def settle(tx: Tx, outcomes: Sequence[tuple[str, str, datetime | None, str | Non
     tx.execute(
         _settle,
         [
-            {"row": row, "new_state": state, "later": later, "why": why, "tried": 1}
+            {
+                "row": row,
+                "new_state": state,
+                "later": later,
+                "until": later if state == "sending" else None,
+                "why": why,
+                "tried": 1,
+            }
             for row, state, later, why in sorted(outcomes, key=lambda outcome: outcome[0])
         ],
     )
+
+
+_prove = (
+    outbox.update()
+    .where(
+        outbox.c.id == sa.bindparam("row"),
+        sa.or_(
+            outbox.c.state == sa.literal_column("'sending'"), outbox.c.state == sa.literal_column("'unknown'")
+        ),
+    )
+    .values(state="sent", lease_until=None, error=None)
+)
+
+
+def prove_sent(tx: Tx, rows: Sequence[str]) -> None:
+    """A provider's status shows that these were accepted, whether or not we heard it at the time."""
+    tx.execute(_prove, [{"row": row} for row in rows])
 
 
 def cancel_queued(tx: Tx, conversation_id: str, *, author: str | None = None) -> list[str]:

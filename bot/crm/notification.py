@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.records.entity import entity
-from bot.records.tx import Tx, create
+from bot.records.tx import Record, Tx, create
 from bot.storage import Id, Instant, Json
 
 NOTIFICATION = entity(
@@ -30,3 +30,10 @@ def notify_user(tx: Tx, user_id: str, key: str, data: Mapping[str, Any], link: s
     )
     tx.notify("notification", notification_id)
     return notification_id
+
+
+def unmailed(tx: Tx, limit: int = 100) -> list[Record]:
+    """Notifications nobody has read nor been mailed, oldest first."""
+    table = NOTIFICATION.table
+    waiting = sa.and_(table.c.mailed_at.is_(None), table.c.read_at.is_(None))
+    return tx.rows(sa.select(table).where(waiting).order_by(table.c.id).limit(limit))

@@ -1,1 +1,1 @@
-"""What the bot understands and decides. Understanding proposes commands; flows, run by a pure engine, decide."""
+"""What the bot understands and decides: understanding proposes, flows run by a pure engine decide."""

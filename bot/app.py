@@ -1,0 +1,224 @@
+"""The composition root: everything the program is made of, opened in order and closed in reverse.
+
+Nothing is built at import. `open_app` closes what it opened when a later part fails to start.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+import bot.conversations.entities  # noqa: F401  (all tables join the metadata)
+from bot.bus import Bus
+from bot.channels import build_channels
+from bot.conversations.channel_account import all_accounts, ensure_account
+from bot.crm.business import Profile, seed_profile
+from bot.dialogs.actions import ACTIONS
+from bot.dialogs.flows import load_flows
+from bot.dialogs.turn import SearchKnowledge
+from bot.dialogs.understanding import Understanding
+from bot.dialogs.understanding.model import Model
+from bot.dialogs.understanding.train import ensure_model
+from bot.errors import ConfigurationInvalid, Unavailable
+from bot.i18n import Words
+from bot.knowledge.answer import Answer
+from bot.knowledge.compose import compose
+from bot.knowledge.library import Library
+from bot.llm import LLM
+from bot.media import MediaStore
+from bot.messages import Accepted, Channel, Parsed
+from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
+from bot.pipeline.runtime import Runtime
+from bot.records.actor import SYSTEM
+from bot.records.keys import KeyRing, derive
+from bot.records.store import Store
+from bot.records.tx import Notice, Tx
+from bot.settings import Settings
+from bot.storage import Database
+from bot.storage.migrate import load_secret, upgrade
+
+
+@dataclass(slots=True)
+class App:
+    """The running program: what pages, jobs and commands work with."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    media: MediaStore
+    words: Words
+    profile: Profile
+    channels: Mapping[str, Channel]
+    runtime: Runtime
+    library: Library
+    pipe: Pipe | None
+    _signing_key: bytes
+
+    async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
+        """Store inbound events; returns after the commit. Only in processes that serve."""
+        if self.pipe is None:
+            raise Unavailable("This process does not take messages in")
+        return await self.pipe.receive(parsed, adapter)
+
+    def sign(self, value: str) -> str:
+        """A token that only we could have made for this value."""
+        return f"{value}.{self._signature(value)}"
+
+    def unsign(self, token: str) -> str | None:
+        """The value of a token of ours, None for any other text."""
+        value, _, signature = token.rpartition(".")
+        return value if value and hmac.compare_digest(signature, self._signature(value)) else None
+
+    def _signature(self, value: str) -> str:
+        digest = hmac.digest(self._signing_key, value.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def open_store(settings: Settings, announce: Callable[[list[Notice]], None] = lambda notices: None) -> Store:
+    """The database at its newest schema, with its keys: all that a command of the command line needs."""
+    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
+    url = settings.database_url or f"sqlite:///{settings.sqlite_path()}"
+    database = Database(url)
+    keys_database = Database(_keys_url(database, settings), turn_threads=1, read_threads=1)
+    try:
+        upgrade(database)
+        keys = KeyRing(keys_database, secret)
+        _create_keys(database, keys_database, keys)
+    except sa.exc.SQLAlchemyError as error:
+        database.close()
+        keys_database.close()
+        where = database.url.render_as_string(hide_password=True)
+        raise Unavailable(f"The database {where} cannot be used: {str(error)[:300]}") from error
+    return Store(database, keys, announce)
+
+
+def _keys_url(database: Database, settings: Settings) -> str:
+    """The log's keys lie apart: a file beside SQLite's, a database beside PostgreSQL's."""
+    if database.dialect == "sqlite":
+        folder = settings.data_dir.resolve()
+        return f"sqlite:///{folder / 'keys.db'}"
+    return database.url.set(database=f"{database.url.database}_keys").render_as_string(hide_password=False)
+
+
+def _create_keys(database: Database, keys_database: Database, keys: KeyRing) -> None:
+    """Make the keys' database on first start."""
+    try:
+        keys.create_schema()
+        return
+    except Unavailable:
+        if database.dialect == "sqlite":
+            raise
+    name = keys_database.url.database
+    with database.engines[0].connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+        except sa.exc.ProgrammingError as error:
+            if "already exists" not in str(error):
+                raise ConfigurationInvalid(
+                    f"The event log's keys need a database of their own; please run: CREATE DATABASE {name}"
+                ) from error
+    keys.create_schema()
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    serve: bool = True,
+    redis_url: str | None = None,
+    channels: Mapping[str, Channel] | None = None,
+) -> AsyncIterator[App]:
+    """Open everything. `serve`: take messages in and run the pipe; otherwise only what jobs need.
+
+    `redis_url` overrides the setting (the embedded Valkey's socket); `channels` replaces the adapters."""
+    async with AsyncExitStack() as stack:
+        bus = Bus(
+            settings.redis_url if redis_url is None else redis_url, LOCAL_TOPICS if serve else frozenset()
+        )
+        store = await asyncio.to_thread(open_store, settings, bus.post)
+        stack.callback(store.close)
+        await bus.open()
+        stack.push_async_callback(bus.close)
+        app = await _compose(settings, store, bus, channels)
+        for channel in app.channels.values():
+            stack.push_async_callback(channel.close)
+            await channel.open()
+        stack.push_async_callback(app.library.close)
+        await app.library.open()
+        watch = asyncio.create_task(_watch_articles(app))
+        stack.callback(watch.cancel)
+        if serve:
+            app.pipe = Pipe(app.runtime)
+            stack.push_async_callback(app.pipe.close)
+            await app.pipe.open()
+        yield app
+
+
+async def _compose(settings: Settings, store: Store, bus: Bus, channels: Mapping[str, Channel] | None) -> App:
+    words = Words.load()
+    flows = load_flows(actions=ACTIONS)
+    media = MediaStore(settings.data_dir.resolve() / "media")
+    library = Library(store)
+    folder = settings.data_dir.resolve() / "models"
+    model = await asyncio.to_thread(lambda: Model.read(ensure_model(flows, folder)))
+    llm = LLM.from_settings(settings)
+
+    async def publish(_address: str, _outbox_id: str) -> None:
+        """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
+
+    async def search(need: SearchKnowledge) -> Answer:
+        return await compose(library.index, need.question, need.lang, llm, base_url=help_url)
+
+    help_url = f"{settings.public_url}/help"
+    adapters = build_channels(settings, publish) if channels is None else channels
+    profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
+    runtime = Runtime(
+        settings=settings,
+        store=store,
+        bus=bus,
+        media=media,
+        words=words,
+        profile=profile,
+        channels=adapters,
+        accounts=accounts,
+        flows=flows,
+        understand=Understanding(flows, words, model, llm).understand,
+        search=search,
+    )
+    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
+    return App(
+        settings,
+        store,
+        bus,
+        media,
+        words,
+        profile,
+        adapters,
+        runtime,
+        library,
+        None,
+        derive(secret, "tokens"),
+    )
+
+
+def _seed(
+    tx: Tx, settings: Settings, adapters: Mapping[str, Channel]
+) -> tuple[Profile, dict[tuple[str, str, str], str]]:
+    """The business profile and the accounts that the settings name, made on first start."""
+    profile = seed_profile(tx, settings)
+    for adapter in adapters.values():
+        for channel, address in adapter.accounts:
+            ensure_account(tx, adapter.name, channel, address)
+    tx.flush()
+    return profile, {parts: account for account, parts in all_accounts(tx).items()}
+
+
+async def _watch_articles(app: App) -> None:
+    async for notice in app.bus.listen():
+        if notice is None or notice.topic == "article":
+            app.library.changed()

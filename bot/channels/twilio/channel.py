@@ -1,0 +1,201 @@
+"""The Twilio adapter: signature, parse, send, files. It serves two channels, sms and whatsapp."""
+
+import base64
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
+
+import aiohttp
+from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
+
+from bot.channels.twilio.client import API_URL, HttpClient, make_client, translated
+from bot.channels.twilio.errors import to_channel_error
+from bot.channels.twilio.parse import EMPTY_TWIML, join_address, parse_message, parse_status
+from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
+from bot.messages import (
+    ChannelName,
+    Features,
+    Listener,
+    Media,
+    MediaKind,
+    MediaLimit,
+    OutboundMessage,
+    Parsed,
+    Receipt,
+    WebhookRequest,
+    clean,
+)
+from bot.settings import Settings
+
+TEXT_LIMIT = 1600
+_MB = 1024 * 1024
+_SMS = Features(text_limit=TEXT_LIMIT, receipts=True, stop_is_silent=True)
+_WHATSAPP = Features(
+    text_limit=TEXT_LIMIT,
+    media={kind: MediaLimit(16 * _MB) for kind in MediaKind if kind is not MediaKind.STICKER},
+    window=timedelta(hours=24),
+    receipts=True,
+)
+_FILE_LIMIT = 16 * _MB
+_FILE_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+_TWILIO_HOSTS = (".twilio.com", ".twiliocdn.com")
+
+
+class _Form(dict[str, list[str]]):
+    """Form fields as the SDK's validator reads them: a repeated name has all its values signed."""
+
+    def getlist(self, name: str) -> list[str]:
+        return self.get(name, [])
+
+
+class Twilio:
+    """One Twilio account with a number for SMS, for WhatsApp, or for both."""
+
+    name = "twilio"
+
+    def __init__(self, settings: Settings) -> None:
+        self._account_sid = settings.twilio_account_sid
+        self._auth_token = settings.twilio_auth_token.get_secret_value()
+        self._numbers: dict[ChannelName, str] = {}
+        if settings.twilio_sms_from:
+            self._numbers["sms"] = settings.twilio_sms_from
+        if settings.twilio_whatsapp_from:
+            self._numbers["whatsapp"] = settings.twilio_whatsapp_from.removeprefix("whatsapp:")
+        self._root = settings.twilio_api_url or API_URL
+        self._callback = f"{settings.public_url}/channels/twilio/status"
+        self._validator = RequestValidator(self._auth_token)
+        self._client: Client | None = None
+        self._http: HttpClient | None = None
+
+    @property
+    def accounts(self) -> Sequence[tuple[ChannelName, str]]:
+        """Our numbers."""
+        return tuple(self._numbers.items())
+
+    def features(self, channel: ChannelName) -> Features:
+        """What Twilio takes for SMS and for WhatsApp."""
+        return _WHATSAPP if channel == "whatsapp" else _SMS
+
+    def listeners(self) -> Sequence[Listener]:
+        """None: Twilio calls us."""
+        return ()
+
+    def verify(self, request: WebhookRequest) -> str:
+        """Twilio has no hand-shake. Raises NotFound."""
+        raise NotFound("Twilio has no hand-shake")
+
+    def parse(self, request: WebhookRequest) -> Parsed:
+        """Check Twilio's signature over URL and fields, then read. Raises SignatureInvalid, Unreadable."""
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            query = parse_qs(urlsplit(request.url).query)
+            body = request.body.decode()
+            is_json = content_type == "application/json" or "bodySHA256" in query
+            fields = [] if is_json else parse_qsl(body, keep_blank_values=True)
+        except ValueError as error:
+            raise SignatureInvalid("neither URL nor body can be checked") from error
+        form = _Form()
+        for name, value in fields:
+            form.setdefault(name, []).append(value)
+        self._check(request, body if is_json else form, "bodySHA256" in query)
+        if is_json:
+            return Parsed(unhandled=("json",))
+        first = {name: clean(values[0]) for name, values in form.items()}
+        return _read(urlsplit(request.url).path, first, query.get("id", [""])[0])
+
+    def _check(self, request: WebhookRequest, params: str | _Form, has_hash: bool) -> None:
+        signature = request.headers.get("x-twilio-signature", "")
+        # Without its hash in the URL a JSON body would not be covered by the signature at all.
+        if not signature or (isinstance(params, str) and not has_hash):
+            raise SignatureInvalid("Twilio did not sign this")
+        try:
+            valid = self._validator.validate(request.url, params, signature)
+        except (ValueError, TypeError) as error:
+            raise SignatureInvalid("the URL cannot be checked") from error
+        if not valid:
+            raise SignatureInvalid("Twilio did not sign this")
+
+    async def open(self) -> None:
+        """Open the SDK's client."""
+        self._client, self._http = make_client(self._account_sid, self._auth_token, self._root)
+
+    async def close(self) -> None:
+        """Close it."""
+        if self._http is not None:
+            await self._http.close()
+        self._client = self._http = None
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Hand a message to Twilio. Raises ChannelRetryable, ChannelRejected."""
+        if self._client is None:
+            raise Unavailable("the Twilio channel is not open")
+        number = message.account or self._numbers.get(message.channel, "")
+        if not number:
+            raise ChannelRejected(f"No Twilio number is set for {message.channel}.")
+        given: dict[str, Any] = {
+            "to": join_address(message.channel, message.address),
+            "from_": join_address(message.channel, number),
+            "status_callback": f"{self._callback}?id={quote(message.id, safe='')}",
+        }
+        if message.text:
+            given["body"] = message.text
+        if message.media:
+            given["media_url"] = [_public_link(media) for media in message.media]
+        try:
+            sent = await self._client.messages.create_async(**given)
+        except TwilioException as error:
+            raise translated(error) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # A 201 whose body the SDK cannot read: most likely taken.
+            raise ChannelRetryable("Twilio's answer cannot be read", maybe_sent=True) from error
+        if not sent.sid:
+            raise ChannelRetryable("Twilio's answer has no message id", maybe_sent=True)
+        return Receipt(sent.sid)
+
+    async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
+        """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""
+        host = urlsplit(media.ref).hostname or ""
+        if not (host.endswith(_TWILIO_HOSTS) or media.ref.startswith(f"{self._root}/")):
+            # Our credentials go to Twilio only, whatever a webhook names.
+            raise ChannelRejected("The file does not lie at Twilio.")
+        login = base64.b64encode(f"{self._account_sid}:{self._auth_token}".encode()).decode()
+        taken = 0
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_FILE_TIMEOUT) as session,
+                session.get(media.ref, headers={"Authorization": f"Basic {login}"}) as response,
+            ):
+                if response.status >= 400:
+                    raise to_channel_error(response.status, None, "", response.headers.get("Retry-After"))
+                async for chunk in response.content.iter_chunked(65_536):
+                    taken += len(chunk)
+                    if taken > _FILE_LIMIT:
+                        raise ChannelRejected(f"The file is larger than {_FILE_LIMIT // _MB} MB.")
+                    yield chunk
+        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
+            raise ChannelRetryable(f"Twilio did not send the file: {type(error).__name__}") from error
+
+
+def _read(path: str, form: dict[str, str], outbox_id: str) -> Parsed:
+    """Route by the path Twilio called, or by the fields when it is another one."""
+    if path.endswith("/voice") or "CallSid" in form:
+        return Parsed(unhandled=("voice",), response=EMPTY_TWIML, response_type="text/xml")
+    is_status = path.endswith("/status") or (
+        not path.endswith("/messages")
+        and "Body" not in form
+        and bool({"MessageStatus", "SmsStatus"} & set(form))
+    )
+    if is_status:
+        return parse_status(form, outbox_id or None)
+    if "MessageSid" not in form and "SmsSid" not in form and "SmsMessageSid" not in form:
+        raise Unreadable("neither a message nor a status", fields=sorted(form)[:20])
+    return parse_message(form)
+
+
+def _public_link(media: Media) -> str:
+    if not media.ref.startswith("https://"):
+        raise ChannelRejected("Twilio fetches files from public links only.")
+    return media.ref

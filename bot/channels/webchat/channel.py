@@ -1,0 +1,114 @@
+"""The web chat adapter: a page's JSON in, a word on the bus out."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from bot.errors import ChannelRejected, InvalidInput, NotFound, TooLarge
+from bot.messages import (
+    ChannelName,
+    Features,
+    Identity,
+    InboundMessage,
+    Listener,
+    Media,
+    OutboundMessage,
+    Parsed,
+    Receipt,
+    WebhookRequest,
+    clean,
+)
+
+Publish = Callable[[str, str], Awaitable[None]]
+"""`publish(address, outbox_id)`: tell the visitor's page that a message waits for it."""
+
+ACCOUNT = "web"
+TEXT_LIMIT = 4096
+_ID_LIMIT = 200
+_FEATURES = Features(text_limit=TEXT_LIMIT, buttons=20, button_title_limit=80, typing=True)
+
+
+class WebChat:
+    """Visitors of our own page. Sending is a publish; the page then reads the message by its id."""
+
+    name = "webchat"
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+
+    @property
+    def accounts(self) -> Sequence[tuple[ChannelName, str]]:
+        """The one account, `web`."""
+        return (("webchat", ACCOUNT),)
+
+    def features(self, channel: ChannelName) -> Features:
+        """What our own page shows."""
+        return _FEATURES
+
+    def listeners(self) -> Sequence[Listener]:
+        """None: pages come by WebSocket."""
+        return ()
+
+    def verify(self, request: WebhookRequest) -> str:
+        """There is no hand-shake. Raises NotFound."""
+        raise NotFound("web chat has no webhook")
+
+    def parse(self, request: WebhookRequest) -> Parsed:
+        """There is no webhook. Raises NotFound."""
+        raise NotFound("web chat has no webhook")
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Tell the visitor's page. The message itself stands in the database already."""
+        await self._publish(message.address, message.id)
+        return Receipt(message.id)
+
+    async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
+        """Pages upload files to us directly. Raises ChannelRejected."""
+        raise ChannelRejected("Web chat holds no files.")
+        yield b""
+
+
+def inbound_from_page(data: object, visitor: str) -> InboundMessage:
+    """A page's decoded JSON `{"type": "message", "id", "text", "button"?}` as a message of `visitor`.
+
+    Raises InvalidInput that names the field, TooLarge.
+    """
+    if not isinstance(data, dict):
+        raise InvalidInput("a chat message is a JSON object")
+    if data.get("type") != "message":
+        raise InvalidInput("type must be message", field="type")
+    client_id = _text(data, "id")
+    if not client_id or len(client_id) > _ID_LIMIT:
+        raise InvalidInput(f"id must be a text of 1 to {_ID_LIMIT} characters", field="id")
+    text = _text(data, "text")
+    button = _text(data, "button") or None
+    if len(text) > TEXT_LIMIT:
+        raise TooLarge(f"a message has at most {TEXT_LIMIT} characters", field="text", limit=TEXT_LIMIT)
+    if button is not None and len(button) > _ID_LIMIT:
+        raise InvalidInput(f"button has at most {_ID_LIMIT} characters", field="button")
+    if not text.strip() and button is None:
+        raise InvalidInput("text is empty", field="text")
+    key = f"{visitor}:{client_id}"
+    return InboundMessage(
+        event_key=key,
+        channel="webchat",
+        account=ACCOUNT,
+        address=visitor,
+        external_id=key,
+        text=text,
+        button=button,
+        identities=(Identity("webchat", visitor, verified=True),),
+    )
+
+
+def _text(data: dict[str, object], name: str) -> str:
+    value = data.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} must be text", field=name)
+    return clean(value)

@@ -1,0 +1,82 @@
+"""Our messages in the form that Meta documents. Pure."""
+
+from typing import Any
+
+from bot.errors import ChannelRejected
+from bot.messages import Button, Media, MediaKind, OutboundMessage
+
+TEXT_LIMIT = 4096
+CAPTION_LIMIT = 1024
+INTERACTIVE_LIMIT = 1024
+REPLY_BUTTONS = 3
+LIST_ROWS = 10
+TITLE_LIMIT = 20
+
+
+def compose(message: OutboundMessage, media_id: str | None = None) -> dict[str, Any]:
+    """The JSON body for `/messages`. `media_id` is what an upload of the file returned."""
+    # People who hide their number are reached by Meta's id of them, "IN.1349…", in another field.
+    receiver = "to" if message.address.isascii() and message.address.isdigit() else "recipient"
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        receiver: message.address,
+        "biz_opaque_callback_data": message.id,
+    }
+    if message.reply_to:
+        body["context"] = {"message_id": message.reply_to}
+    if message.media:
+        return body | _media(message, message.media[0], media_id)
+    if message.buttons and _fits(message):
+        return body | _interactive(message)
+    return body | {"type": "text", "text": {"body": _plain(message), "preview_url": False}}
+
+
+def _fits(message: OutboundMessage) -> bool:
+    titles = [_title(button) for button in message.buttons]
+    return (
+        0 < len(message.text) <= INTERACTIVE_LIMIT
+        and len(titles) <= LIST_ROWS
+        and all(titles)
+        and len(set(titles)) == len(titles)
+    )
+
+
+def _plain(message: OutboundMessage) -> str:
+    """The text, with the choices numbered below it where WhatsApp cannot show them as buttons."""
+    lines = [f"{number}. {button.title}" for number, button in enumerate(message.buttons, 1)]
+    text = "\n".join([message.text, "", *lines]) if lines else message.text
+    if not text.strip():
+        raise ChannelRejected("WhatsApp takes no empty message.")
+    if len(text) > TEXT_LIMIT:
+        raise ChannelRejected(f"WhatsApp takes {TEXT_LIMIT} characters; this message has {len(text)}.")
+    return text
+
+
+def _title(button: Button) -> str:
+    title = button.title.strip()
+    return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
+
+
+def _interactive(message: OutboundMessage) -> dict[str, Any]:
+    if len(message.buttons) <= REPLY_BUTTONS:
+        buttons = [
+            {"type": "reply", "reply": {"id": button.id, "title": _title(button)}}
+            for button in message.buttons
+        ]
+        shown: dict[str, Any] = {"type": "button", "action": {"buttons": buttons}}
+    else:
+        rows = [{"id": button.id, "title": _title(button)} for button in message.buttons]
+        # The list's own button needs a label; a sign needs no translation.
+        shown = {"type": "list", "action": {"button": "☰", "sections": [{"rows": rows}]}}
+    return {"type": "interactive", "interactive": shown | {"body": {"text": message.text}}}
+
+
+def _media(message: OutboundMessage, media: Media, media_id: str | None) -> dict[str, Any]:
+    kind = "audio" if media.kind is MediaKind.VOICE else media.kind.value
+    item: dict[str, Any] = {"id": media_id} if media_id else {"link": media.ref}
+    if message.text and kind in ("image", "video", "document"):
+        item["caption"] = message.text[:CAPTION_LIMIT]
+    if media.filename and kind == "document":
+        item["filename"] = media.filename
+    return {"type": kind, kind: item}

@@ -1,0 +1,257 @@
+"""Meta's webhook payloads into our vocabulary. Pure: a decoded JSON value in, `Parsed` out."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.channels.whatsapp.errors import explain
+from bot.errors import Unreadable
+from bot.messages import (
+    Identity,
+    InboundMessage,
+    Location,
+    Media,
+    MediaKind,
+    Parsed,
+    Status,
+    StatusUpdate,
+    clean,
+)
+
+Json = Mapping[str, Any]
+
+_STATUSES = {
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.READ,
+    "failed": Status.FAILED,
+}
+_MEDIA = {kind.value for kind in MediaKind} - {"voice"}
+
+
+def parse_payload(payload: object) -> Parsed:
+    """Everything a webhook holds. Raises Unreadable when it is not in the documented shape."""
+    messages: list[InboundMessage] = []
+    statuses: list[StatusUpdate] = []
+    unhandled: list[str] = []
+    root = _object(payload, "payload")
+    for entry in _list(root, "entry"):
+        for change in _list(_object(entry, "entry"), "changes"):
+            change = _object(change, "change")
+            field = _string(change, "field")
+            if field != "messages":
+                unhandled.append(f"field:{field}")
+                continue
+            value = _object(change.get("value"), "value")
+            account = _string(_object(value.get("metadata"), "metadata"), "phone_number_id")
+            contacts = [_object(item, "contact") for item in _list(value, "contacts", optional=True)]
+            for item in _list(value, "messages", optional=True):
+                _message(_object(item, "message"), account, contacts, messages, unhandled)
+            for item in _list(value, "statuses", optional=True):
+                _status(_object(item, "status"), account, statuses, unhandled)
+            unhandled.extend("errors" for _ in _list(value, "errors", optional=True))
+    return Parsed(tuple(messages), tuple(statuses), tuple(unhandled))
+
+
+def _message(
+    item: Json, account: str, contacts: list[Json], messages: list[InboundMessage], unhandled: list[str]
+) -> None:
+    kind = _string(item, "type")
+    message_id = _string(item, "id")
+    content = None if "group_id" in item else _content(kind, item)
+    if content is None:
+        unhandled.append("message:group" if "group_id" in item else f"message:{kind}")
+        return
+    sender = _text(item, "from")
+    user_id = _text(item, "from_user_id")
+    contact = _contact_of(contacts, sender, user_id)
+    sender = sender or _text(contact, "wa_id")
+    user_id = user_id or _text(contact, "user_id")
+    address = sender or user_id
+    if not address:
+        raise Unreadable("a WhatsApp message without a sender", field="from")
+    profile = contact.get("profile")
+    context = item.get("context")
+    messages.append(
+        InboundMessage(
+            event_key=message_id,
+            channel="whatsapp",
+            account=account,
+            address=address,
+            external_id=message_id,
+            at=_time(item),
+            sender_name=_text(profile, "name") if isinstance(profile, dict) else "",
+            identities=_identities(sender, user_id),
+            reply_to=(_text(context, "id") or None) if isinstance(context, dict) else None,
+            **content,
+        )
+    )
+
+
+def _content(kind: str, item: Json) -> dict[str, Any] | None:
+    """The fields of InboundMessage that a message of this kind fills; None when we do not handle it."""
+    if kind == "text":
+        return {"text": _string(_object(item.get("text"), "text"), "body")}
+    if kind == "button":
+        button = _object(item.get("button"), "button")
+        return {"text": _text(button, "text"), "button": _text(button, "payload") or _text(button, "text")}
+    if kind == "interactive":
+        return _interactive(item.get("interactive"))
+    if kind in _MEDIA:
+        return _media(kind, _object(item.get(kind), kind))
+    if kind == "location":
+        return {"location": _location(_object(item.get("location"), "location"))}
+    if kind == "contacts":
+        cards = (_card(_object(card, "contact card")) for card in _list(item, "contacts"))
+        return {"shared_contacts": tuple(card for card in cards if card)}
+    if kind == "order":
+        return {"text": _order(_object(item.get("order"), "order"))}
+    return None
+
+
+def _interactive(given: object) -> dict[str, Any] | None:
+    if not isinstance(given, dict):
+        return None
+    kind = _text(given, "type")
+    if kind in ("button_reply", "list_reply"):
+        reply = _object(given.get(kind), kind)
+        return {"text": _text(reply, "title"), "button": _string(reply, "id")}
+    if kind == "nfm_reply":
+        return {"text": _form(_object(given.get(kind), kind))}
+    return None
+
+
+def _form(reply: Json) -> str:
+    """What the customer filled into a WhatsApp form, a line per field."""
+    try:
+        answers = json.loads(_text(reply, "response_json") or "{}")
+    except (ValueError, RecursionError):
+        answers = None
+    if not isinstance(answers, dict):
+        return _text(reply, "body")
+    lines = [f"{name}: {value}" for name, value in answers.items() if name != "flow_token"]
+    return clean("\n".join(lines)) or _text(reply, "body")
+
+
+def _media(kind: str, item: Json) -> dict[str, Any]:
+    voice = kind == "audio" and item.get("voice") is True
+    media = Media(
+        kind=MediaKind.VOICE if voice else MediaKind(kind),
+        ref=_string(item, "id"),
+        mime=(_text(item, "mime_type") or "application/octet-stream").split(";")[0].strip(),
+        filename=_text(item, "filename"),
+    )
+    return {"media": (media,), "text": _text(item, "caption")}
+
+
+def _location(item: Json) -> Location:
+    try:
+        latitude, longitude = float(item["latitude"]), float(item["longitude"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise Unreadable("a WhatsApp location without degrees", field="location") from error
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise Unreadable("a WhatsApp location that is nowhere on earth", field="location")
+    return Location(latitude, longitude, _text(item, "name"), _text(item, "address"))
+
+
+def _card(card: Json) -> str:
+    """`Name, +91 …` of a shared contact: what the agent and the flows read."""
+    name = card.get("name")
+    words = [_text(name, "formatted_name")] if isinstance(name, dict) else []
+    for phone in _list(card, "phones", optional=True):
+        if isinstance(phone, dict):
+            words.append(_text(phone, "phone") or _text(phone, "wa_id"))
+    return ", ".join(word for word in words if word)
+
+
+def _order(order: Json) -> str:
+    """A catalogue order as the customer would have typed it."""
+    lines = [_text(order, "text")]
+    for given in _list(order, "product_items", optional=True):
+        item = _object(given, "product item")
+        lines.append(f"{item.get('quantity', 1)} × {_text(item, 'product_retailer_id')}")
+    return clean("\n".join(line for line in lines if line))
+
+
+def _status(item: Json, account: str, statuses: list[StatusUpdate], unhandled: list[str]) -> None:
+    name = _string(item, "status")
+    external_id = _string(item, "id")
+    # Receipts of groups come once per member, and we never write to groups.
+    if name not in _STATUSES or item.get("recipient_type") == "group":
+        unhandled.append(f"status:{name}")
+        return
+    reasons = []
+    for error in _list(item, "errors", optional=True):
+        error = _object(error, "error")
+        code = error.get("code")
+        reasons.append(clean(explain(code if isinstance(code, int) else 0, error)))
+    statuses.append(
+        StatusUpdate(
+            event_key=f"{external_id}:{name}",
+            channel="whatsapp",
+            account=account,
+            external_id=external_id,
+            status=_STATUSES[name],
+            at=_time(item),
+            outbox_id=_text(item, "biz_opaque_callback_data") or None,
+            address=_text(item, "recipient_id") or _text(item, "recipient_user_id"),
+            reason=" ".join(reasons),
+        )
+    )
+
+
+def _contact_of(contacts: list[Json], sender: str, user_id: str) -> Json:
+    for contact in contacts:
+        if (sender and contact.get("wa_id") == sender) or (user_id and contact.get("user_id") == user_id):
+            return contact
+    # With one contact and no sender in the message itself, it can only be this one.
+    return contacts[0] if len(contacts) == 1 and not sender and not user_id else {}
+
+
+def _identities(wa_id: str, user_id: str) -> tuple[Identity, ...]:
+    """The number, the phone it proves, and Meta's id that stays when the person hides the number."""
+    found = []
+    if wa_id:
+        found.append(Identity("whatsapp", wa_id, verified=True))
+    if wa_id.isascii() and wa_id.isdigit():
+        found.append(Identity("phone", f"+{wa_id}", verified=True))
+    if user_id and user_id != wa_id:
+        found.append(Identity("whatsapp", user_id, verified=True))
+    return tuple(found)
+
+
+def _time(item: Json) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(item.get("timestamp") or ""), UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def _object(value: object, name: str) -> Json:
+    if not isinstance(value, dict):
+        raise Unreadable(f"{name} is not an object", field=name)
+    return value
+
+
+def _list(item: Json, name: str, optional: bool = False) -> list[Any]:
+    value = item.get(name)
+    if value is None and optional:
+        return []
+    if not isinstance(value, list):
+        raise Unreadable(f"{name} is not a list", field=name)
+    return value
+
+
+def _string(item: Json, name: str) -> str:
+    """A text that must be there. Raises Unreadable."""
+    value = _text(item, name)
+    if not value:
+        raise Unreadable(f"{name} is missing or not text", field=name)
+    return value
+
+
+def _text(item: Json, name: str) -> str:
+    """A text that may be missing."""
+    value = item.get(name)
+    return clean(value) if isinstance(value, str) else ""

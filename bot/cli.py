@@ -1,0 +1,252 @@
+"""The `samvad` command. `samvad --help` is what docs/cli.md shows; a test compares the two."""
+
+import asyncio
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from bot import logs
+from bot.errors import SamvadError
+from bot.settings import Settings, load_settings
+
+_console = Console(stderr=True, highlight=False)
+cli = typer.Typer(
+    name="samvad",
+    help="Samvad: an omnichannel CRM that is talked to.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+db = typer.Typer(help="The database: bring its schema up to date, check it.", no_args_is_help=True)
+user = typer.Typer(help="Staff: add one, give one a new password.", no_args_is_help=True)
+kb = typer.Typer(help="The knowledge base: import, export and check articles.", no_args_is_help=True)
+flows = typer.Typer(help="Dialog flows: check them.", no_args_is_help=True)
+locale = typer.Typer(help="Words: check that every language has them.", no_args_is_help=True)
+demo = typer.Typer(help="The demo business: add it, remove it.", no_args_is_help=True)
+for name, group in (
+    ("db", db),
+    ("user", user),
+    ("kb", kb),
+    ("flows", flows),
+    ("locale", locale),
+    ("demo", demo),
+):
+    cli.add_typer(group, name=name)
+
+
+def _fail(message: str) -> NoReturn:
+    _console.print(f"[bold red]✗[/] {message}")
+    raise typer.Exit(1)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    return settings
+
+
+@cli.command()
+def up() -> None:
+    """Run everything on this machine: Valkey, web server, worker. Ctrl+C or SIGTERM ends it."""
+    from bot.commands.up import run_up
+
+    raise typer.Exit(asyncio.run(run_up(_settings())))
+
+
+@cli.command()
+def serve() -> None:
+    """Run one serving process (web server and pipe); needs SAMVAD_REDIS_URL to hear other processes."""
+    from bot.commands.up import run_serve
+
+    raise typer.Exit(asyncio.run(run_serve(_settings())))
+
+
+@cli.command()
+def worker() -> None:
+    """Run one worker process: timers, notifications, housekeeping. Needs SAMVAD_REDIS_URL."""
+    from workers.worker import run_worker
+
+    settings = _settings()
+    if not settings.redis_url:
+        _fail("A worker needs SAMVAD_REDIS_URL. `samvad up` runs one with an embedded Valkey.")
+    raise typer.Exit(run_worker(settings, settings.redis_url))
+
+
+@cli.command()
+def chat(
+    url: Annotated[str, typer.Option(help="A running Samvad; unset: the one of the settings")] = "",
+    lang: Annotated[str, typer.Option(help="The language to be greeted in")] = "en",
+) -> None:
+    """Be a customer in the terminal. An empty line ends it."""
+    from bot.commands.chat import run_chat
+
+    settings = _settings()
+    raise typer.Exit(asyncio.run(run_chat(url or settings.public_url, lang)))
+
+
+@cli.command()
+def doctor() -> None:
+    """Look for what would keep Samvad from working, and say what to do about it."""
+    from bot.commands.doctor import examine
+
+    found = asyncio.run(examine(_settings()))
+    for line in found:
+        mark = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[bold red]✗[/]"}[line.level]
+        Console(highlight=False).print(f"{mark} {line.what}: {line.says}")
+    if any(line.level == "bad" for line in found):
+        raise typer.Exit(1)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema to this version. Safe to run again, and from several machines at once."""
+    from bot.app import open_store
+
+    open_store(_settings()).close()
+    print("The database is up to date.")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Say whether the schema is that of this version; exit code 1 when not."""
+    from bot.commands.database import check
+
+    problems = check(_settings())
+    if problems:
+        _fail("\n".join(problems))
+    print("The database is up to date.")
+
+
+def _operate(operation: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run one operation as the system: whoever can run this command has the database in hand anyway."""
+    from bot.app import open_store
+    from bot.records.actor import SYSTEM
+
+    store = open_store(_settings())
+    try:
+        return store.write_now(operation, SYSTEM, *args, **kwargs)
+    finally:
+        store.close()
+
+
+@user.command("add")
+def user_add(
+    email: str,
+    role: Annotated[str, typer.Option(help="agent, rep, manager, marketer or admin")] = "agent",
+    name: Annotated[str, typer.Option(help="How colleagues see them")] = "",
+    team: Annotated[str, typer.Option(help="Their team; made when there is none of that name")] = "",
+    password: Annotated[str, typer.Option(help="A console password; unset: none yet")] = "",
+    api_key: Annotated[bool, typer.Option("--api-key", help="Print a key for the REST API")] = False,
+) -> None:
+    """Add a staff member, or give one who is there an API key or password."""
+    from bot.commands.people import add_or_equip
+
+    _, key = _operate(add_or_equip, email, role, name=name, team=team, password=password, api_key=api_key)
+    print(f"{email} is a user.")
+    if key:
+        print(key)
+
+
+@user.command("reset")
+def user_reset(
+    email: str,
+    password: Annotated[str, typer.Option(help="The new password; unset: one is made and printed")] = "",
+) -> None:
+    """Give a staff member a new console password and end their sessions."""
+    from bot.commands.people import reset
+
+    fresh = password or secrets.token_urlsafe(12)
+    _operate(reset, email, fresh)
+    print(f"{email} has a new password." if password else fresh)
+
+
+@kb.command("import")
+def kb_import(folder: Path) -> None:
+    """Import articles from FOLDER/<lang>/*.md (front matter: id, title, lang)."""
+    from bot.knowledge.files import import_articles
+
+    print(_operate(import_articles, folder))
+
+
+@kb.command("export")
+def kb_export(folder: Path) -> None:
+    """Write every article to FOLDER/<lang>/<id>.md."""
+    from bot.knowledge.files import export_articles
+
+    print(_operate(export_articles, folder))
+
+
+@kb.command("check")
+def kb_check(folder: Path) -> None:
+    """Check a folder of articles without importing it; exit code 1 when something is wrong."""
+    from bot.knowledge.files import check
+
+    _report(check(folder), "The articles are fine.")
+
+
+@flows.command("check")
+def flows_check() -> None:
+    """Check every flow; problems name the file, the line and what to do."""
+    from bot.dialogs.flows import load_flows
+
+    print(f"{len(load_flows())} flows are fine.")
+
+
+@locale.command("check")
+def locale_check() -> None:
+    """Check that every language has every text, with the same placeholders."""
+    from bot.i18n import Words
+
+    _report(Words.load().check(), "The words are complete.")
+
+
+def _report(problems: list[str], fine: str) -> None:
+    if problems:
+        _fail("\n".join(problems))
+    print(fine)
+
+
+@demo.command("add")
+def demo_add() -> None:
+    """Add the demo business: starter articles, fictitious customers and conversations. Twice adds it once."""
+    from bot.commands.demo import add_demo
+
+    print(_operate(add_demo))
+
+
+@demo.command("remove")
+def demo_remove() -> None:
+    """Remove every demo customer and what belongs to them. Articles stay: they are yours to edit."""
+    from bot.demo import remove
+
+    print(_operate(remove))
+
+
+@cli.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="turn or webhook")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
+    quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
+) -> None:
+    """Measure a hot path against the same work's bare statements, in interleaved rounds of one run."""
+    from benchmarks import BENCHMARKS
+
+    if what not in BENCHMARKS:
+        _fail(f"There is no benchmark {what!r}; there are {', '.join(BENCHMARKS)}")
+    found = BENCHMARKS[what](quick=quick, say=(lambda _line: None) if as_json else _console.print)
+    print(json.dumps(found))
+
+
+def main() -> None:
+    """Run the command; an error that Samvad raised on purpose is a sentence, not a traceback."""
+    try:
+        cli()
+    except SamvadError as error:
+        _console.print(f"[bold red]✗[/] {error.message}")
+        sys.exit(1)

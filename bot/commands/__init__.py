@@ -1,0 +1,1 @@
+"""What the commands of `samvad` do, one module each; `bot.cli` only reads their arguments."""

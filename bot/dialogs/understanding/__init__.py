@@ -1,0 +1,101 @@
+"""Understanding proposes: from a turn's messages to commands.
+
+    understanding = Understanding(flows, words, Model.read(file), llm)
+    understood = await understanding.understand(turn)
+
+Sources in order: exact, extractors, classifier, and a language model when one is configured. Nothing
+here decides or changes a record.
+"""
+
+import re
+from collections.abc import Sequence
+
+from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, Understood
+from bot.dialogs.flows.model import Flows
+from bot.dialogs.state import DialogState, load
+from bot.dialogs.turn import Turn
+from bot.dialogs.understanding.exact import Exact
+from bot.dialogs.understanding.extract import extract
+from bot.dialogs.understanding.language import detect
+from bot.dialogs.understanding.model import Guess, Model
+from bot.dialogs.understanding.propose import CHITCHAT, Reading, propose
+from bot.dialogs.understanding.reader import read_with_llm
+from bot.i18n import Words
+from bot.llm import LLM
+from bot.messages import InboundMessage
+
+__all__ = ["Model", "Understanding"]
+
+_SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
+_PARTS = 5
+"""Sentences of a message that are looked at one by one."""
+_COURTESIES = (*CHITCHAT, "affirm", "deny")
+
+
+class Understanding:
+    """Holds what is the same for every message. One for the process; safe to share."""
+
+    def __init__(self, flows: Flows, words: Words, model: Model, llm: LLM | None = None) -> None:
+        self._flows = flows
+        self._model = model
+        self._llm = llm
+        self._exact = Exact(flows, words)
+
+    async def understand(self, turn: Turn) -> Understood:
+        """The commands of all gathered messages. Never raises for what a message holds."""
+        state = load(turn)
+        before = state.spoken or turn.customer.lang or turn.business.languages[0]
+        exact, rest = self._exactly(turn, state)
+        text = "\n".join(filter(None, (_whole(message, state) for message in rest)))
+        lang = detect(text or turn.text, turn.business.languages, before)
+        if any(isinstance(command, OptOut | OptIn) for command in exact) or not text or _unheard(turn):
+            return Understood(exact, lang, "exact")
+        reading = Reading(text, lang, extract(text, turn), self.guess(text), turn, state, self._flows)
+        commands, source = propose(reading), "classifier"
+        if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
+            source = "extractor"
+        if self._llm is not None and source == "classifier":
+            heard = await read_with_llm(self._llm, reading)
+            if heard:
+                commands, source = heard, "llm"
+        return Understood((*exact, *commands), lang, source, round(reading.guess.confidence, 3))
+
+    def guess(self, text: str) -> Guess:
+        """What the classifier says of a text; of a longer one, of the sentence that says most."""
+        whole = self._model.guess(text)
+        parts = [part for part in _SENTENCE.split(text) if part.strip()]
+        if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
+            return whole
+        guesses = [guess for part in parts[:_PARTS] if (guess := self._model.guess(part)).sure]
+        matter = [guess for guess in guesses if guess.label not in _COURTESIES]
+        if matter:
+            return max(matter, key=lambda guess: guess.confidence)
+        # Courtesy only when all of it is: "Hello. <something not understood>" is not a greeting.
+        return guesses[0] if len(guesses) == len(parts) else Guess(whole.ranked, False)
+
+    def _exactly(
+        self, turn: Turn, state: DialogState
+    ) -> tuple[tuple[Command, ...], Sequence[InboundMessage]]:
+        commands: list[Command] = []
+        rest: list[InboundMessage] = []
+        for message in turn.messages:
+            command = None if message.automatic else self._exact.read(message, state)
+            if command is not None:
+                commands.append(command)
+            else:
+                rest.append(message)
+        return tuple(commands), rest
+
+
+def _unheard(turn: Turn) -> bool:
+    """Nothing but STOP and START matters: a person owns the conversation, or only machines write."""
+    return turn.owner_is_human or all(message.automatic for message in turn.messages)
+
+
+def _whole(message: InboundMessage, state: DialogState) -> str:
+    """A message's text; a mail that begins something says in its subject what."""
+    shared = " ".join(message.shared_contacts)
+    text = "\n".join(filter(None, (message.text, shared)))
+    if message.subject and not message.thread and not state.frames:
+        return f"{message.subject}\n{text}"
+    return text

@@ -1,0 +1,108 @@
+"""What needs no guessing: a pressed button, a whole-message keyword, a typed number or title of a choice."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from bot.dialogs.commands import (
+    Ask,
+    Cancel,
+    ChangeLanguage,
+    Command,
+    Deny,
+    Handoff,
+    OptIn,
+    OptOut,
+    SetSlot,
+    StartFlow,
+)
+from bot.dialogs.flows.model import Flows
+from bot.dialogs.slots import digits
+from bot.dialogs.state import DialogState
+from bot.dialogs.turn import Choice
+from bot.i18n import Words
+from bot.knowledge.tokens import fold
+from bot.messages import InboundMessage
+
+
+class Exact:
+    """Reads one message; None when it must be understood."""
+
+    def __init__(self, flows: Flows, words: Words) -> None:
+        self._flows = flows
+        self._words = words
+        self._keywords: Mapping[str, str] = {
+            bare(keyword): flow.name
+            for flow in flows.values()
+            for keywords in flow.keywords.values()
+            for keyword in keywords
+        }
+
+    def read(self, message: InboundMessage, state: DialogState) -> Command | None:
+        """The command of a button, keyword or choice."""
+        if message.button:
+            return self.of_button(message.button, state.offered, message.text)
+        text = message.text
+        if not text and not message.subject:
+            return None
+        said = bare(text)
+        name = self._keywords.get(said)
+        if name is None and message.subject and not message.thread:
+            name = self._keywords.get(bare(message.subject))
+        if name in ("stop", "start"):
+            return self.of_flow(name, text or message.subject)
+        chosen = self.choice(said, state.offered)
+        if chosen is not None:
+            return self.of_button(chosen.id, state.offered, chosen.text or text)
+        return self.of_flow(name, text) if name else None
+
+    def choice(self, said: str, offered: tuple[Choice, ...]) -> Choice | None:
+        """The offered choice whose number or title, in any language, was typed."""
+        if not offered or not said or len(said) > 200:
+            return None
+        number = digits(said).strip("()[]#. ")
+        if number.isdecimal():
+            place = int(number) if len(number) < 3 else 0
+            return offered[place - 1] if 1 <= place <= len(offered) else None
+        return next((choice for choice in offered if said in self.titles(choice)), None)
+
+    def titles(self, choice: Choice) -> set[str]:
+        """How a choice may be typed."""
+        if not choice.key:
+            return {bare(choice.text)}
+        return {bare(self._words.say(choice.key, lang)) for lang in self._words.languages}
+
+    def of_button(self, id: str, offered: tuple[Choice, ...], text: str) -> Command | None:
+        """`flow:NAME`, `slot:NAME=VALUE`, `lang:CODE`, `article:ID`."""
+        kind, _, rest = id.partition(":")
+        if kind == "flow":
+            return self.of_flow(rest, text)
+        if kind == "slot" and "=" in rest:
+            name, _, value = rest.partition("=")
+            return SetSlot(name, value) if value else Deny()
+        if kind == "lang":
+            return ChangeLanguage(rest)
+        if kind == "article":
+            title = next((choice.text for choice in offered if choice.id == id), text)
+            return Ask(title) if title else None
+        if kind == "choice" and rest.isdecimal() and 1 <= int(rest) <= len(offered):
+            return self.of_button(offered[int(rest) - 1].id, (), text)
+        return None
+
+    def of_flow(self, name: str, words: str) -> Command | None:
+        """The command that starts a flow: some flows have one of their own."""
+        if name not in self._flows:
+            return None
+        own: Mapping[str, Command] = {
+            "stop": OptOut(words),
+            "start": OptIn(words),
+            "talk_to_person": Handoff(),
+            "change_language": ChangeLanguage(None),
+            "cancel": Cancel(),
+        }
+        return own.get(name) or StartFlow(name)
+
+
+@lru_cache(maxsize=4096)
+def bare(text: str) -> str:
+    """A whole message as a keyword is compared: folded, without punctuation around it."""
+    return " ".join(fold(text).split()).strip(" .!?,;:'\"*।॥")

@@ -1,0 +1,68 @@
+"""What the classifier learns from: the flows' examples and the courtesies. No other data."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.dialogs.flows.model import Flows
+
+RECIPE = 4
+"""Raised when features or training change, so that stored models are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A message and what it means: a flow's name, or a courtesy's."""
+
+    text: str
+    label: str
+    lang: str
+
+
+@lru_cache(maxsize=1)
+def courtesy() -> Mapping[str, Any]:
+    """courtesy.yaml as it stands."""
+    data: Mapping[str, Any] = yaml.safe_load(
+        (Path(__file__).parent / "courtesy.yaml").read_text(encoding="utf-8")
+    )
+    return data
+
+
+def words_of(section: str) -> frozenset[str]:
+    """All languages' words of one section of courtesy.yaml."""
+    return frozenset(str(word) for words in courtesy()[section].values() for word in words)
+
+
+def examples(flows: Flows) -> tuple[Example, ...]:
+    """Every example, in a stable order."""
+    rows = [
+        Example(text, flow.name, lang)
+        for flow in sorted(flows.values(), key=lambda flow: flow.name)
+        for lang, texts in flow.examples.items()
+        for text in texts
+    ]
+    for label, langs in courtesy()["intents"].items():
+        rows.extend(Example(str(text), label, lang) for lang, texts in langs.items() for text in texts)
+    return tuple(rows)
+
+
+def digest(rows: Sequence[Example]) -> str:
+    """Names the model that these examples make."""
+    text = json.dumps([RECIPE, *([row.text, row.label, row.lang] for row in rows)], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def to_json(rows: Sequence[Example]) -> str:
+    """As `train --examples` reads them."""
+    return json.dumps([[row.text, row.label, row.lang] for row in rows], ensure_ascii=False)
+
+
+def from_json(text: str) -> tuple[Example, ...]:
+    """What `to_json` wrote."""
+    return tuple(Example(*row) for row in json.loads(text))

@@ -1,0 +1,51 @@
+"""From a message to features: the same code in training and in serving, so that their scores are one."""
+
+import re
+from collections.abc import Iterator
+
+from bot.dialogs.slots import EMAIL, digits
+from bot.knowledge.tokens import WORD, fold
+
+CHARS = range(2, 6)
+LONGEST = 600
+"""Characters of a message that are looked at: mail can be long, and the beginning says what it is about."""
+
+_LINK = re.compile(r"https?://\S+")
+_LONG_NUMBER = re.compile(r"\+?\d[\d\s-]{6,}\d")
+_REPEATED = re.compile(r"(\w)\1{2,}")
+_CASE = re.compile(r"\bc-?\s?\d{1,7}\b")
+
+
+def normal(text: str) -> str:
+    """Folded, with what differs in each message — numbers, addresses — replaced by its kind."""
+    text = fold(digits(text[:LONGEST]))
+    if "@" in text:
+        text = EMAIL.sub(" xmail ", text)
+    if "://" in text:
+        text = _LINK.sub(" xlink ", text)
+    if any(char.isdigit() for char in text):
+        text = _LONG_NUMBER.sub(" xphone ", _CASE.sub(" xcase ", text))
+        text = re.sub(r"\d+", "0", text)
+    return _REPEATED.sub(r"\1\1", text)
+
+
+def features(text: str) -> Iterator[str]:
+    """Character n-grams within words, words, and pairs of words; a question mark counts as a word."""
+    folded = normal(text)
+    words = WORD.findall(folded)
+    before = ""
+    for word in words:
+        padded = f" {word} "
+        size = len(padded)
+        for n in CHARS:
+            if n >= size:
+                yield padded
+                break
+            for start in range(size - n + 1):
+                yield padded[start : start + n]
+        yield f"w:{word}"
+        if before:
+            yield f"w:{before} {word}"
+        before = word
+    if "?" in folded:
+        yield "w:?"

@@ -1,0 +1,112 @@
+"""An answer quoted from an article, with its source; or a question back; or an honest none."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.knowledge.index import KnowledgeIndex, Passage
+from bot.knowledge.retrieve import Found, reading_order, retrieve
+from bot.knowledge.tokens import fold, terms
+
+CHAT_LIMIT = 700
+OPTIONS = 3
+_SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An article to choose when the question was not clear."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`found`: `text` with its source. `unsure`: `options` for one clarifying question. `none`: neither.
+    `source` is the whole passage quoted from, which a rewritten answer is checked against."""
+
+    kind: Literal["found", "unsure", "none"]
+    text: str = ""
+    article_id: str = ""
+    title: str = ""
+    url: str = ""
+    options: tuple[Option, ...] = ()
+    source: str = ""
+
+
+def answer(
+    index: KnowledgeIndex, question: str, lang: str, *, limit: int = CHAT_LIMIT, base_url: str = ""
+) -> Answer:
+    """Answer a question in `lang` where the article is translated, in at most `limit` characters.
+
+    `base_url` is where articles are read: `{base_url}/{lang}/{key}`.
+    """
+    titled = _by_title(index, question, lang)
+    if titled is not None:
+        return quote(titled, question, limit, base_url)
+    return settle(index, retrieve(index, question), question, lang, limit=limit, base_url=base_url)
+
+
+def settle(
+    index: KnowledgeIndex,
+    found: Found,
+    question: str,
+    lang: str,
+    *,
+    limit: int = CHAT_LIMIT,
+    base_url: str = "",
+) -> Answer:
+    """The answer to what `retrieve` found."""
+    if found.certainty == "none":
+        return Answer("none")
+    passages = [index.in_language(hit.passage, reading_order(lang)) for hit in found.hits]
+    if found.certainty == "sure":
+        return quote(passages[0], question, limit, base_url)
+    options = tuple(Option(passage.article.id, passage.article.title) for passage in passages[:OPTIONS])
+    return Answer("unsure", options=options)
+
+
+def quote(passage: Passage, question: str, limit: int = CHAT_LIMIT, base_url: str = "") -> Answer:
+    """The passage as an answer, cut to the sentences that fit."""
+    article = passage.article
+    url = f"{base_url.rstrip('/')}/{article.lang}/{article.key}" if base_url else ""
+    return Answer(
+        "found",
+        shorten(passage.text, question, limit),
+        article.id,
+        article.title,
+        url,
+        source=f"{article.title}\n{passage.heading}\n{passage.text}",
+    )
+
+
+def shorten(text: str, question: str, limit: int) -> str:
+    """The run of whole sentences within `limit` that holds most of the question's words."""
+    if len(text) <= limit:
+        return text
+    sentences = [
+        (match.start(), match.end()) for match in re.finditer(r"\S[^\n]*?(?:[.!?।](?=\s|$)|(?=\n|$))", text)
+    ]
+    asked = set(terms(question))
+    best, best_worth = "", -1.0
+    for first, (start, _) in enumerate(sentences):
+        end = start
+        for _, stop in sentences[first:]:
+            if stop - start > limit:
+                break
+            end = stop
+        run = text[start:end].strip()
+        worth = len(asked & set(terms(run))) - first * 0.01
+        if run and worth > best_worth:
+            best, best_worth = run, worth
+    return best or text[: limit - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _by_title(index: KnowledgeIndex, question: str, lang: str) -> Passage | None:
+    """The article whose title was chosen from a clarifying question."""
+    wanted = fold(question).strip(" ?.!")
+    for passage in index.passages:
+        if passage.place == 0 and fold(passage.article.title).strip(" ?.!") == wanted:
+            return index.in_language(passage, reading_order(lang))
+    return None

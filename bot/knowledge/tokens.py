@@ -1,0 +1,89 @@
+"""Words of a text, in any of our scripts, folded and lightly stemmed so that a question meets its answer."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+# `\w` knows no combining marks: without these an Indic word falls apart at its vowel signs.
+_MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df4"
+WORD = re.compile(rf"[\w{_MARKS}]+(?:['’][a-z]+)?")
+_JOINERS = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_HINDI_ENDINGS = (
+    "ियाँ", "ियां", "ियों", "ाओं", "ाएँ", "ाएं", "ों", "ें", "ीं", "ाँ", "ां", "ो", "े", "ी", "ा", "ि", "ु", "ू",
+)  # fmt: skip
+
+
+def _listed(name: str) -> frozenset[str]:
+    """A list of words.yaml."""
+    lists = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+    return frozenset(lists[name].split())
+
+
+STOP_WORDS = _listed("stop")
+NUMBER_WORDS = _listed("numbers")
+
+
+def fold(text: str) -> str:
+    """One spelling of a text: composed, case folded, without invisible joiners."""
+    if text.isascii():
+        return text.lower()
+    return _JOINERS.sub("", unicodedata.normalize("NFC", text)).casefold()
+
+
+@lru_cache(maxsize=16384)
+def stem(word: str) -> str:
+    """A word without the ending that number or tense gives it, then by its synonym's name."""
+    known = _synonyms().get(word)
+    if known:
+        return known
+    stemmed = _english(word) if word.isascii() else _hindi(word)
+    return _synonyms().get(stemmed, stemmed)
+
+
+def _english(word: str) -> str:
+    word = word.split("'", 1)[0]
+    if len(word) > 4 and word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if len(word) > 5 and word.endswith("ing"):
+        word = word[:-3]
+        return word[:-1] if word[-1] == word[-2] and word[-1] not in "ls" else word
+    if len(word) > 4 and word.endswith("ed"):
+        return word[:-2].removesuffix("i")
+    if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def _hindi(word: str) -> str:
+    for ending in _HINDI_ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 2:
+            return word[: -len(ending)]
+    return word
+
+
+@lru_cache(maxsize=1)
+def _synonyms() -> dict[str, str]:
+    """Each word of a row of synonyms.yaml -> the row's name."""
+    rows = yaml.safe_load((Path(__file__).parent / "synonyms.yaml").read_text(encoding="utf-8"))
+    table: dict[str, str] = {}
+    for name, words in rows.items():
+        for word in (name, *words):
+            folded = fold(str(word))
+            table[folded] = name
+            table.setdefault(_english(folded) if folded.isascii() else _hindi(folded), name)
+    return table
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text, in order."""
+    return WORD.findall(fold(text))
+
+
+def terms(text: str) -> list[str]:
+    """The stems of a text's content words, in order."""
+    return [stem(word) for word in words(text) if word not in STOP_WORDS]

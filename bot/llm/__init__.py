@@ -1,0 +1,5 @@
+"""Language models: any OpenAI-compatible endpoint, structured output only, personal data masked."""
+
+from bot.llm.client import LLM
+
+__all__ = ["LLM"]

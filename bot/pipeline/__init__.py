@@ -1,0 +1,1 @@
+"""The pipe: channel → inbox → turn → outbox → channel. docs/developer.md follows one message through it."""

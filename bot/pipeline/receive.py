@@ -1,0 +1,187 @@
+"""Receive: what a channel parsed becomes inbox events, committed before the provider is answered.
+
+Requests that arrive while a commit runs share the next one: group commit without waiting for it.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bot import metrics
+from bot.conversations import inbox
+from bot.conversations.channel_account import ensure_account
+from bot.conversations.inbox import NewEvent
+from bot.conversations.lane import NewLane, ensure_lanes
+from bot.errors import Unavailable
+from bot.ids import new_id
+from bot.logs import correlation, logger
+from bot.messages import Accepted, InboundMessage, Parsed
+from bot.pipeline.payloads import message_to_json, status_to_json
+from bot.pipeline.runtime import Runtime
+from bot.records.actor import SYSTEM
+from bot.records.tx import Tx
+
+_log = logger("receive")
+_KNOWN_LANES = 20_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one commit stores for one caller."""
+
+    events: list[NewEvent]
+    lanes: list[NewLane]
+    stored: "asyncio.Future[int]"
+
+
+class Receiver:
+    """Stores inbound events, each once."""
+
+    def __init__(
+        self, runtime: Runtime, wake_lane: Callable[[str, int], None], wake_statuses: Callable[[], None]
+    ) -> None:
+        """`wake_lane(lane, gather ms)` and `wake_statuses()` are told of what is new, after the commit."""
+        self._runtime = runtime
+        self._store = runtime.store
+        self._media = runtime.media
+        self._accounts = runtime.accounts
+        self._wake_lane = wake_lane
+        self._wake_statuses = wake_statuses
+        self._waiting: list[_Batch] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._known_lanes: OrderedDict[str, None] = OrderedDict()
+        self.in_flight = 0
+        """Callers waiting for their commit: turns give way while there are many."""
+
+    async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
+        """Store what is new and return after the commit. The same event again changes nothing."""
+        for kind in parsed.unhandled:
+            metrics.UNHANDLED.labels(adapter, kind[:40]).inc()
+        if not parsed.messages and not parsed.statuses:
+            return Accepted(0, 0)
+        cid = correlation.get() or new_id()
+        events, lanes = [], []
+        for message in parsed.messages:
+            account = await self._account(adapter, message.channel, message.account)
+            lane = NewLane(account, message.address)
+            lanes.append(lane)
+            stored = await self._with_media(message)
+            events.append(
+                NewEvent(
+                    account,
+                    message.event_key,
+                    "message",
+                    message_to_json(stored),
+                    lane.id,
+                    message.at,
+                    correlation_id=cid,
+                )
+            )
+        for update in parsed.statuses:
+            account = await self._account(adapter, update.channel, update.account)
+            payload = status_to_json(update)
+            events.append(
+                NewEvent(account, update.event_key, "status", payload, None, update.at, correlation_id=cid)
+            )
+        new = await self._store_batch(events, lanes)
+        metrics.INBOX.labels(adapter, "new").inc(new)
+        metrics.INBOX.labels(adapter, "known").inc(len(events) - new)
+        return Accepted(new, len(events) - new)
+
+    async def quarantine(self, adapter: str, body: bytes, reason: str) -> None:
+        """Keep a signed body nobody can read, for a person to look at; the provider must not retry it."""
+        account = await self._account(adapter, adapter, "quarantine")
+        payload = {"body": body[:100_000].decode("utf-8", "replace")}
+        event = NewEvent(
+            account, new_id(), "unreadable", payload, None, state="quarantined", error=reason[:500]
+        )
+        await self._store_batch([event], [])
+        metrics.INBOX.labels(adapter, "quarantined").inc()
+        _log.error("quarantined", adapter=adapter, reason=reason)
+
+    async def _account(self, adapter: str, channel: str, address: str) -> str:
+        key = (adapter, channel, address)
+        if key not in self._accounts:
+            self._accounts[key] = await self._store.run(ensure_account, SYSTEM, adapter, channel, address)
+        return self._accounts[key]
+
+    async def _with_media(self, message: InboundMessage) -> InboundMessage:
+        """Files that came inside the message are kept before the event that names them."""
+        if not any(one.content is not None for one in message.media):
+            return message
+        kept = []
+        for one in message.media:
+            content = one.content
+            if content is not None:
+                ref = await self._store.aside(partial(self._media.put, content))
+                one = replace(one, ref=ref, content=None, size=len(content))
+            kept.append(one)
+        return replace(message, media=tuple(kept))
+
+    async def _store_batch(self, events: list[NewEvent], lanes: list[NewLane]) -> int:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Batch(events, lanes, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        self.in_flight += 1
+        try:
+            return await asyncio.shield(future)
+        finally:
+            self.in_flight -= 1
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batches, self._waiting = self._waiting[:200], self._waiting[200:]
+            unknown = {
+                lane.id: lane for batch in batches for lane in batch.lanes if lane.id not in self._known_lanes
+            }
+            events = [event for batch in batches for event in batch.events]
+            try:
+                new = await self._commit(events, list(unknown.values()))
+            except Exception as error:
+                for batch in batches:
+                    if not batch.stored.done():
+                        batch.stored.set_exception(error)
+                continue
+            self._remember(unknown)
+            for batch in batches:
+                if not batch.stored.done():
+                    batch.stored.set_result(sum(_key(event) in new for event in batch.events))
+            self._wake([event for event in events if _key(event) in new])
+
+    async def _commit(self, events: list[NewEvent], lanes: list[NewLane]) -> set[tuple[str, str]]:
+        # Two processes that store the same redelivered events at once may lock crosswise: one tries again.
+        for pause in (0.05, 0.2):
+            try:
+                return await self._store.run(_append, SYSTEM, events, lanes)
+            except Unavailable:
+                await asyncio.sleep(pause)
+        return await self._store.run(_append, SYSTEM, events, lanes)
+
+    def _wake(self, events: list[NewEvent]) -> None:
+        for event in events:
+            if event.lane_id is not None:
+                pressed = event.payload.get("button")
+                wait = 0 if pressed else self._runtime.gather_ms(event.channel_account_id)
+                self._wake_lane(event.lane_id, wait)
+            elif event.kind == "status":
+                self._wake_statuses()
+
+    def _remember(self, lanes: dict[str, NewLane]) -> None:
+        for lane in lanes:
+            self._known_lanes[lane] = None
+        while len(self._known_lanes) > _KNOWN_LANES:
+            self._known_lanes.popitem(last=False)
+
+
+def _append(tx: Tx, events: list[NewEvent], lanes: list[NewLane]) -> set[tuple[str, str]]:
+    if lanes:
+        # In one order everywhere: two processes that meet the same new senders do not lock crosswise.
+        ensure_lanes(tx, sorted(lanes, key=lambda lane: lane.id))
+    return set(inbox.append(tx, events))
+
+
+def _key(event: NewEvent) -> tuple[str, str]:
+    return event.channel_account_id, event.event_key

@@ -1,0 +1,92 @@
+"""What the pipe works with: one bundle that `bot.app` puts together."""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.bus import Bus
+from bot.crm.business import Profile
+from bot.dialogs.commands import Understood
+from bot.dialogs.turn import SearchKnowledge, Turn
+from bot.errors import ChannelRejected
+from bot.i18n import Words
+from bot.media import MediaStore
+from bot.messages import Channel, ChannelName, Features
+from bot.records.store import Store
+from bot.settings import Settings
+
+
+def process_name(pid: int | None = None) -> str:
+    """host/pid/start time: tells whether a lease's holder still runs, whoever has its pid by now."""
+    number = pid or os.getpid()
+    return f"{socket.gethostname()[:40]}/{number}/{_started(number)}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether that process was one of this host and has ended."""
+    host, _, rest = holder.partition("/")
+    pid, _, started = rest.partition("/")
+    if host != socket.gethostname()[:40] or not pid.isdigit():
+        return False
+    return _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        pass
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return "gone"
+    return "running"
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Everything a turn or a delivery needs. `understand` and `search` may wait for an LLM."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    media: MediaStore
+    words: Words
+    profile: Profile
+    channels: Mapping[str, Channel]
+    accounts: dict[tuple[str, str, str], str]
+    flows: Any
+    understand: Callable[[Turn], Awaitable[Understood]]
+    search: Callable[[SearchKnowledge], Awaitable[Any]]
+    holder: str = field(default_factory=process_name)
+
+    def account(self, account_id: str) -> tuple[str, ChannelName, str]:
+        """(adapter, channel, our address) of a channel account. Raises ChannelRejected when it is unknown."""
+        for (adapter, channel, address), known in self.accounts.items():
+            if known == account_id:
+                return adapter, channel, address  # type: ignore[return-value]
+        raise ChannelRejected("This channel account is not set up here")
+
+    def channel(self, adapter: str) -> Channel:
+        """The adapter. Raises ChannelRejected when it is not on."""
+        found = self.channels.get(adapter)
+        if found is None:
+            raise ChannelRejected(f"The channel {adapter} is not set up here")
+        return found
+
+    def features(self, account_id: str) -> Features:
+        """What that account's channel can do; a modest default when its adapter is not on."""
+        try:
+            adapter, channel, _ = self.account(account_id)
+            return self.channel(adapter).features(channel)
+        except ChannelRejected:
+            return Features(text_limit=1600)
+
+    def gather_ms(self, account_id: str) -> int:
+        """How long to wait for more of a burst."""
+        given = self.settings.gather_ms
+        return self.features(account_id).gather_ms if given is None else given

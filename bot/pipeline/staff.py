@@ -1,0 +1,236 @@
+"""What staff do in conversations: take over, reply, note, hand back, start one, send again.
+
+Taking over and handing back commit at once; what is to leave goes through the lane like everything else.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.conversations import gate, inbox, lane, outbox
+from bot.conversations.channel_account import CHANNEL_ACCOUNT
+from bot.conversations.conversation import CONVERSATION, change_owner, get_conversation
+from bot.conversations.lane import NewLane, ensure_lanes, lanes
+from bot.conversations.message import MESSAGE, messages
+from bot.conversations.timer import cancel_timer
+from bot.crm.activity import add_note
+from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
+from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
+from bot.ids import new_id
+from bot.messages import Features
+from bot.records.tx import Record, Tx, create, get
+
+MAX_TEXT = 100_000
+_IDENTITY_OF = {"sms": "phone", "whatsapp": "whatsapp", "email": "email", "telegram": "telegram"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A text on its way. `held`: it waits, because the channel's window is closed."""
+
+    message_id: str
+    conversation_id: str
+    held: str | None = None
+
+
+def take_over(tx: Tx, conversation_id: str, reason: str = "") -> None:
+    """Become the owner: the bot falls silent at once, and what it has queued does not leave."""
+    conversation = get_conversation(tx, conversation_id)
+    if conversation["owner"] == "human" and conversation["assignee_id"] == tx.actor.id:
+        return
+    change_owner(
+        tx,
+        conversation,
+        "human",
+        assignee_id=tx.actor.id,
+        team_id=tx.actor.team_id or conversation["team_id"],
+        waiting_since=conversation["waiting_since"],
+        reason=reason or conversation["handoff_reason"],
+        summary=conversation["handoff_summary"],
+    )
+    for cancelled in outbox.cancel_queued(tx, conversation_id, author="bot"):
+        tx.event(MESSAGE, cancelled, "cancelled", None, conversation["contact_id"], "taken_over")
+    _mark(tx, conversation, "taken_over")
+
+
+def hand_back(tx: Tx, conversation_id: str) -> None:
+    """Give the conversation back to the bot."""
+    conversation = get_conversation(tx, conversation_id)
+    if conversation["owner"] == "bot":
+        return
+    change_owner(tx, conversation, "bot", team_id=conversation["team_id"])
+    cancel_timer(tx, "handoff_escalation", conversation_id)
+    _mark(tx, conversation, "handed_back")
+
+
+def _mark(tx: Tx, conversation: Record, kind: str) -> None:
+    """The lane's own record that its owner changed."""
+    event = inbox.NewEvent(
+        conversation["channel_account_id"],
+        f"{kind}:{new_id()}",
+        "marker",
+        {"what": kind},
+        conversation["lane_id"],
+    )
+    inbox.append(tx, [event])
+    tx.notify("lane", conversation["lane_id"])
+
+
+def reply(tx: Tx, conversation_id: str, text: str, features: Features | None = None) -> Reply:
+    """Answer the customer; a conversation the bot owns is taken over first.
+
+    Raises GateRefused (blocked, stopped) before anything is stored. With a closed window the text waits."""
+    tx.require("create", "messages")
+    words = _checked(text)
+    conversation = get_conversation(tx, conversation_id)
+    held = _ask_gate(tx, conversation, features)
+    if conversation["owner"] == "bot" or conversation["assignee_id"] is None:
+        take_over(tx, conversation_id, "replied")
+    return _append(tx, conversation, words, held)
+
+
+def _checked(text: str) -> str:
+    words = text.strip()
+    if not words:
+        raise InvalidInput("Write something first", field="text")
+    if len(words) > MAX_TEXT:
+        raise InvalidInput(f"A message may have at most {MAX_TEXT} characters", field="text")
+    return words
+
+
+def _ask_gate(tx: Tx, conversation: Record, features: Features | None) -> str | None:
+    """Refuse what can never leave; say what makes it wait."""
+    row = tx.row(
+        sa.select(lanes.c.stopped_at, CONTACT.table.c.blocked)
+        .select_from(lanes)
+        .join(CONTACT.table, CONTACT.table.c.id == conversation["contact_id"])
+        .where(lanes.c.id == conversation["lane_id"])
+    )
+    if row is None:
+        raise NotFound("This conversation has no lane")
+    recipient = gate.Recipient(
+        row["blocked"], row["stopped_at"] is not None, conversation["last_inbound_at"], None, "UTC"
+    )
+    verdict = gate.check("staff", recipient, features or Features(text_limit=MAX_TEXT), tx.now)
+    if verdict.reason in ("blocked", "stopped"):
+        raise GateRefused("This customer may not be written to on this channel", reason=verdict.reason)
+    return verdict.reason
+
+
+def _append(tx: Tx, conversation: Record, text: str, held: str | None) -> Reply:
+    message_id = new_id()
+    payload: dict[str, Any] = {
+        "message_id": message_id,
+        "conversation_id": conversation["id"],
+        "text": text,
+        "user_id": tx.actor.id,
+        "role": tx.actor.role,
+        "team_id": tx.actor.team_id,
+        "name": tx.actor.name,
+    }
+    event = inbox.NewEvent(
+        conversation["channel_account_id"], f"reply:{message_id}", "reply", payload, conversation["lane_id"]
+    )
+    inbox.append(tx, [event])
+    tx.notify("lane", conversation["lane_id"])
+    return Reply(message_id, conversation["id"], held)
+
+
+def start(tx: Tx, channel: str, address: str, text: str, name: str = "", country: str = "IN") -> Reply:
+    """Begin a conversation, or go on with the one there is; it belongs to the actor.
+
+    Raises InvalidInput for an address the channel cannot have, NotFound when the channel is off, GateRefused."""
+    tx.require("create", "conversations")
+    words = _checked(text)
+    if channel not in _IDENTITY_OF:
+        raise InvalidInput(f"A conversation cannot be started on {channel!r}", field="channel")
+    target = _clean_address(channel, address, country)
+    account = _account_for(tx, channel)
+    ours = NewLane(account["id"], target)
+    ensure_lanes(tx, [ours])
+    row = tx.row(sa.select(lanes).where(lanes.c.id == ours.id))
+    assert row is not None
+    if row["conversation_id"] is not None:
+        return reply(tx, row["conversation_id"], words)
+    kind = _IDENTITY_OF[channel]
+    contact_id = row["contact_id"] or find_by_identity(tx, kind, target)
+    if contact_id is None:
+        contact_id = add_contact(tx, name, source="staff", owner_id=tx.actor.id)
+        add_identity(tx, contact_id, kind, target, verified=False)
+    conversation = _begin(tx, row, account, contact_id, target)
+    return _append(tx, conversation, words, None)
+
+
+def _clean_address(channel: str, address: str, country: str) -> str:
+    given = address.strip()
+    if channel == "email":
+        if "@" not in given:
+            raise InvalidInput("That is no e-mail address", field="address")
+        return given.lower()
+    if channel == "telegram":
+        if not given.lstrip("-").isdigit():
+            raise InvalidInput("Telegram needs the customer's numeric chat id", field="address")
+        return given
+    phone = normal_phone(given, country)
+    if phone is None:
+        raise InvalidInput("That is no telephone number", field="address")
+    return phone if channel == "sms" else phone.removeprefix("+")
+
+
+def _account_for(tx: Tx, channel: str) -> Record:
+    table = CHANNEL_ACCOUNT.table
+    statement = sa.select(table).where(
+        table.c.channel == channel, table.c.active, table.c.adapter != "demo", table.c.address != "quarantine"
+    )
+    found = tx.row(statement.order_by(table.c.id))
+    if found is None:
+        raise NotFound(f"The channel {channel} is not set up")
+    return found
+
+
+def _begin(tx: Tx, row: Record, account: Record, contact_id: str, address: str) -> Record:
+    values = {
+        "lane_id": row["id"],
+        "contact_id": contact_id,
+        "channel": account["channel"],
+        "channel_account_id": account["id"],
+        "address": address,
+        "subject": "",
+        "status": "open",
+        "owner": "human",
+        "owner_epoch": 1,
+        "assignee_id": tx.actor.id,
+        "team_id": tx.actor.team_id,
+        "last_text": "",
+        "last_message_at": tx.now,
+        "escalation_level": 0,
+        "held": False,
+    }
+    conversation_id = create(tx, CONVERSATION, values)
+    lane.set_conversation(tx, row["id"], contact_id, conversation_id)
+    return get(tx, CONVERSATION, conversation_id)
+
+
+def note(tx: Tx, conversation_id: str, text: str) -> str:
+    """A private note in the thread: colleagues see it, the customer never."""
+    words = _checked(text)
+    conversation = get_conversation(tx, conversation_id)
+    note_id = add_note(tx, "conversations", conversation_id, words, contact_id=conversation["contact_id"])
+    tx.notify("message", conversation_id)
+    return note_id
+
+
+def resend(tx: Tx, message_id: str) -> None:
+    """Send a message once more that was parked, or that nobody knows the fate of."""
+    row = tx.row(sa.select(messages).where(messages.c.id == message_id))
+    if row is None:
+        raise NotFound("There is no such message")
+    get_conversation(tx, row["conversation_id"])
+    tx.require("update", "messages")
+    if not outbox.resend(tx, message_id):
+        raise Conflict("This message is not waiting to be sent again")
+    again = messages.update().where(messages.c.id == message_id)
+    tx.execute(again.values(status="queued", status_rank=0, error=None))
+    tx.event(MESSAGE, message_id, "resent", None, row["contact_id"])
+    tx.notify("outbox", row["conversation_id"])

@@ -1,0 +1,205 @@
+"""One turn: read the lane, understand, decide, commit. Nothing waits for a network inside a transaction."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot import clock, metrics
+from bot.conversations import inbox
+from bot.crm.case import cases_of
+from bot.crm.lead import SLOTS, open_lead_of
+from bot.crm.user import agents_online
+from bot.dialogs.commands import Understood
+from bot.dialogs.engine import decide
+from bot.dialogs.turn import (
+    Business,
+    CaseView,
+    Customer,
+    FindCases,
+    FindOpenLead,
+    HandOff,
+    LeadView,
+    Need,
+    Plan,
+    SearchKnowledge,
+    Turn,
+)
+from bot.messages import InboundMessage
+from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
+from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
+from bot.pipeline.payloads import message_from_json
+from bot.pipeline.runtime import Runtime
+from bot.records.actor import BOT, SYSTEM, Actor
+from bot.records.tx import Record, Tx
+
+_ONLINE_CACHE_S = 5.0
+
+
+@dataclass(slots=True)
+class Thought:
+    """What a turn has worked out so far; a re-run after a conflict keeps what was understood."""
+
+    understood: Understood | None = None
+    rows: dict[str, Record] = field(default_factory=dict)
+
+
+class Turns:
+    """Runs turns for one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """`runtime` is shared with the rest of the pipe."""
+        self._runtime = runtime
+        self._online: tuple[float, bool] = (0.0, False)
+
+    async def run(self, state: LaneState, batch: list[Record], more: bool, thought: Thought) -> Committed:
+        """Work off one batch of a claimed lane. Raises LaneLost, VersionConflict: run it again."""
+        kind = batch[0]["kind"]
+        if kind == "message":
+            return await self._customer(state, batch, more, thought)
+        if kind in ("reply", "nudge"):
+            return await self._outgoing(state, batch[0], more)
+        # A marker (taken over, handed back): the change itself was committed when it was made.
+        return await self._commit(state, Decided(events=tuple(batch)), more, BOT)
+
+    async def _commit(self, state: LaneState, decided: Decided, more: bool, actor: Actor) -> Committed:
+        return await self._runtime.store.run(commit_turn, actor, self._runtime, state, decided, more)
+
+    async def _customer(
+        self, state: LaneState, batch: list[Record], more: bool, thought: Thought
+    ) -> Committed:
+        said = tuple(self._said(state, event) for event in batch)
+        state = await self._mail_conversation(state, said)
+        if state.conversation is not None and state.conversation["contact_blocked"]:
+            return await self._commit(state, Decided(tuple(batch), said), more, BOT)
+        turn = await self._turn(state, said)
+        if thought.understood is None:
+            thought.understood = await self._runtime.understand(turn)
+            metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()
+        thought.rows.clear()
+        plan = await self._decide(state, turn, thought)
+        decided = Decided(
+            events=tuple(batch), messages=said, plan=plan, rows=thought.rows, lang=thought.understood.lang
+        )
+        return await self._commit(state, decided, more, BOT)
+
+    def _said(self, state: LaneState, event: Record) -> InboundMessage:
+        _, channel, account = self._runtime.account(state.lane["channel_account_id"])
+        return message_from_json(
+            event["payload"], channel, account, state.lane["address"], event["provider_at"]
+        )
+
+    async def _mail_conversation(self, state: LaneState, said: tuple[InboundMessage, ...]) -> LaneState:
+        """Mail has many conversations a sender: find the one this mail answers, or begin another."""
+        if said[0].channel != "email":
+            return state
+        found = None
+        if said[0].thread:
+            found = await self._runtime.store.read(
+                conversation_of_mail, BOT, state.lane["id"], said[0].thread
+            )
+        return LaneState(state.lane, state.events, found, state.identities)
+
+    async def _turn(self, state: LaneState, said: tuple[InboundMessage, ...]) -> Turn:
+        runtime, conversation = self._runtime, state.conversation
+        profile = runtime.profile
+        features = runtime.features(state.lane["channel_account_id"])
+        return Turn(
+            now=clock.now(),
+            channel=said[0].channel,
+            business=Business(
+                profile.name, profile.country, profile.time_zone, profile.languages, profile.currency
+            ),
+            customer=_customer_of(state, said),
+            messages=said,
+            state=(conversation["state"] or {}) if conversation else {},
+            agents_online=await self._agents_online(),
+            owner_is_human=conversation is not None and conversation["owner"] == "human",
+            stopped=state.lane["stopped_at"] is not None,
+            answers_after_stop=not features.stop_is_silent,
+            article_base_url=f"{runtime.settings.public_url}/help",
+        )
+
+    async def _agents_online(self) -> bool:
+        moment = clock.now().timestamp()
+        if moment - self._online[0] > _ONLINE_CACHE_S:
+            self._online = (moment, await self._runtime.store.read(agents_online, SYSTEM))
+        return self._online[1]
+
+    async def _decide(self, state: LaneState, turn: Turn, thought: Thought) -> Plan:
+        assert thought.understood is not None
+        steps = decide(turn, thought.understood, self._runtime.flows)
+        answer: Any = None
+        try:
+            while True:
+                need = steps.send(answer)
+                answer = await self._answer(state, need, thought)
+        except StopIteration as end:
+            plan: Plan = end.value
+            return plan
+
+    async def _answer(self, state: LaneState, need: Need, thought: Thought) -> Any:
+        if isinstance(need, SearchKnowledge):
+            return await self._runtime.search(need)
+        contact_id = state.lane["contact_id"]
+        if contact_id is None:
+            return None if isinstance(need, FindOpenLead) else ()
+        if isinstance(need, FindCases):
+            cases = await self._runtime.store.read(cases_of, BOT, contact_id, need.number)
+            thought.rows.update({row["id"]: row for row in cases})
+            return tuple(_case_view(row) for row in cases)
+        lead = await self._runtime.store.read(open_lead_of, BOT, contact_id)
+        if lead is None:
+            return None
+        thought.rows[lead["id"]] = lead
+        known = {name: lead[name] for name in SLOTS if lead[name] is not None}
+        return LeadView(lead["id"], lead["version"], lead["status"], known)
+
+    async def _outgoing(self, state: LaneState, event: Record, more: bool) -> Committed:
+        """A person's reply, or a message the business starts (a nudge)."""
+        data = event["payload"]
+        staff = event["kind"] == "reply"
+        text = StaffText(
+            message_id=data["message_id"],
+            text=data["text"],
+            author="agent" if staff else "bot",
+            author_id=data.get("user_id"),
+            purpose="staff" if staff else "business",
+        )
+        if (wanted := data.get("conversation_id")) != state.lane["conversation_id"]:
+            found = await self._runtime.store.read(read_conversation, BOT, wanted)
+            state = LaneState(state.lane, state.events, found, state.identities)
+        actor = Actor("user", data["user_id"], data["role"], data["team_id"], data["name"]) if staff else BOT
+        return await self._commit(state, Decided(events=(event,), staff=text), more, actor)
+
+
+def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) -> Committed:
+    """A message that failed five times: keep what was said, hand the customer to a person, move on."""
+    said: tuple[InboundMessage, ...] = ()
+    plan = None
+    if event["kind"] == "message":
+        _, channel, account = runtime.account(state.lane["channel_account_id"])
+        payload = event["payload"]
+        said = (message_from_json(payload, channel, account, state.lane["address"], event["provider_at"]),)
+        before = state.conversation
+        lang = (before["lang"] if before else None) or runtime.profile.languages[0]
+        plan = Plan(writes=(HandOff("failed", said[0].text[:500]),), lang=lang)
+    committed = commit_turn(tx, runtime, state, Decided((event,), said, plan), more=False)
+    inbox.mark_failed(tx, event["seq"], error, park=True)
+    return committed
+
+
+def _customer_of(state: LaneState, said: tuple[InboundMessage, ...]) -> Customer:
+    conversation = state.conversation
+    claimed = [one for message in said for one in message.identities]
+    phones = {one.value: None for one in claimed if one.kind == "phone"}
+    emails = {one.value: None for one in claimed if one.kind == "email"}
+    phones |= dict.fromkeys(state.addresses("phone"))
+    emails |= dict.fromkeys(state.addresses("email"))
+    name = conversation["contact_name"] if conversation else said[0].sender_name
+    lang = (conversation["lang"] or conversation["contact_lang"]) if conversation else None
+    return Customer(state.lane["contact_id"], name or "", lang, tuple(phones), tuple(emails))
+
+
+def _case_view(row: Record) -> CaseView:
+    return CaseView(
+        row["id"], row["number"], row["subject"], row["status"], row["updated_at"], row["version"]
+    )

@@ -1,0 +1,211 @@
+"""Twilio's message resource on the loopback, for SMS and WhatsApp."""
+
+import base64
+import uuid
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+from aiohttp import web
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+
+from bot.testing.customers import Waits
+from bot.testing.server import Server, cut, retry_headers
+
+_PREFIX = "whatsapp:"
+
+
+class TwilioEmulator(Server, Waits):
+    """One account. `speaks` says whether its customers write by `sms` or `whatsapp`."""
+
+    def __init__(
+        self,
+        target: str = "",
+        *,
+        speaks: str = "sms",
+        account_sid: str = "AC" + "0" * 32,
+        auth_token: str = "twilio-auth-token",
+        sms_from: str = "+15550001111",
+        whatsapp_from: str = "+15550002222",
+        public_url: str = "",
+        auto_status: bool = False,
+    ) -> None:
+        super().__init__(target)
+        self.speaks = speaks
+        self.account_sid = account_sid
+        self.auth_token = auth_token
+        self.sms_from = sms_from
+        self.whatsapp_from = whatsapp_from
+        self.public_url = public_url
+        """SAMVAD_BASE_URL, over which signatures are computed; unset: the target."""
+        self.auto_status = auto_status
+        """Post `sent` and `delivered` to the status callback after each message taken."""
+        self.sent: list[dict[str, str]] = []
+        """Form fields taken, in order, each with the `Sid` it was given."""
+        self.unsubscribed: set[str] = set()
+        """Numbers that have sent STOP: refused with 21610."""
+        self._app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._messages)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Keyword arguments for `load_settings`."""
+        return {
+            "twilio_api_url": self.url,
+            "twilio_account_sid": self.account_sid,
+            "twilio_auth_token": self.auth_token,
+            "twilio_sms_from": self.sms_from,
+            "twilio_whatsapp_from": self.whatsapp_from,
+        }
+
+    async def say(
+        self,
+        text: str,
+        *,
+        sender: str,
+        name: str = "Asha",
+        message_id: str | None = None,
+        button: str | None = None,
+    ) -> int:
+        """A customer writes. `sender` is their number, `+91…`."""
+        sid = message_id or f"SM{uuid.uuid4().hex}"
+        prefix = _PREFIX if self.speaks == "whatsapp" else ""
+        ours = self.whatsapp_from if self.speaks == "whatsapp" else self.sms_from
+        form = {
+            "AccountSid": self.account_sid,
+            "ApiVersion": "2010-04-01",
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "SmsMessageSid": sid,
+            "SmsStatus": "received",
+            "From": f"{prefix}{sender}",
+            "To": f"{prefix}{ours}",
+            "Body": text,
+            "NumMedia": "0",
+            "NumSegments": "1",
+        }
+        if self.speaks == "whatsapp":
+            form |= {"ProfileName": name, "WaId": sender.lstrip("+")}
+        if button is not None:
+            form |= {"ButtonPayload": button, "ButtonText": text}
+        return await self.post("/channels/twilio/messages", form)
+
+    async def status(self, sid: str, status: str, *, code: int | None = None) -> int:
+        """Report what became of a message of ours to the status callback it was sent with."""
+        sent = next(item for item in self.sent if item["Sid"] == sid)
+        form = {
+            "AccountSid": self.account_sid,
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "MessageStatus": status,
+            "SmsStatus": status,
+            "From": sent["From"],
+            "To": sent["To"],
+        }
+        if code is not None:
+            form["ErrorCode"] = str(code)
+        callback = urlsplit(sent["StatusCallback"])
+        path = f"{callback.path}?{callback.query}" if callback.query else callback.path
+        return await self.post(path, form, signed_url=sent["StatusCallback"])
+
+    async def post(self, path: str, form: dict[str, str], signed_url: str = "") -> int:
+        """Sign and post a form."""
+        signed_url = signed_url or f"{self.public_url or self.target}{path}"
+        headers = {
+            "X-Twilio-Signature": self.sign(signed_url, form),
+            "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
+        }
+        async with self.http.post(
+            f"{self.target}{path}", data=urlencode(form).encode(), headers=headers
+        ) as response:
+            await response.read()
+            return response.status
+
+    def sign(self, url: str, form: dict[str, str]) -> str:
+        """Twilio's signature header."""
+        signature: str = RequestValidator(self.auth_token).compute_signature(url, form)
+        return signature
+
+    async def replies(self, sender: str) -> list[str]:
+        """The texts sent to that customer so far, on the channel this emulator speaks."""
+        address = f"{_PREFIX}{sender}" if self.speaks == "whatsapp" else sender
+        return [item.get("Body", "") for item in self.sent if item["To"] == address]
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        fault = await self.next_fault()
+        if fault is not None and not fault.cut:
+            code = 20429 if fault.status == 429 else 20500
+            return _error(fault.status, code, "Fault", retry_headers(fault))
+        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        if request.headers.get("Authorization") != auth or request.match_info["sid"] != self.account_sid:
+            return _error(401, 20003, "Authenticate")
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        code, words = self._what_is_wrong(form)
+        if code:
+            return _error(400, code, words)
+        sid = f"SM{uuid.uuid4().hex}"
+        self.sent.append(form | {"Sid": sid})
+        if self.auto_status and self.target and form.get("StatusCallback"):
+            self.later(self._report(sid))
+        if fault is not None:
+            return cut(request)
+        return web.json_response(self._resource(form, sid), status=201)
+
+    def _what_is_wrong(self, form: dict[str, str]) -> tuple[int, str]:
+        receiver, sender = form.get("To", ""), form.get("From", "")
+        number = receiver.removeprefix(_PREFIX)
+        if not receiver:
+            return 21604, "A 'To' phone number is required."
+        if not (number.startswith("+") and number[1:].isdigit() and 7 <= len(number) <= 16):
+            return 21211, f"Invalid 'To' Phone Number: {number}"
+        expected = f"{_PREFIX}{self.whatsapp_from}" if receiver != number else self.sms_from
+        if sender != expected:
+            return (63007 if receiver != number else 21606), f"{sender} cannot send to {receiver}"
+        if not form.get("Body") and not form.get("MediaUrl"):
+            return 21602, "Message body is required."
+        if len(form.get("Body", "")) > 1600:
+            return 21617, "The concatenated message body exceeds the 1600 character limit."
+        if number in self.unsubscribed and receiver == number:
+            return 21610, "Attempt to send to unsubscribed recipient"
+        return 0, ""
+
+    def _resource(self, form: dict[str, str], sid: str) -> dict[str, Any]:
+        """The message as Twilio's API answers it."""
+        return {
+            "sid": sid,
+            "account_sid": self.account_sid,
+            "api_version": "2010-04-01",
+            "body": form.get("Body", ""),
+            "from": form.get("From"),
+            "to": form.get("To"),
+            "status": "queued",
+            "direction": "outbound-api",
+            "num_media": "0",
+            "num_segments": "1",
+            "error_code": None,
+            "error_message": None,
+            "date_created": "Sat, 21 Nov 2026 10:00:00 +0000",
+            "date_updated": "Sat, 21 Nov 2026 10:00:00 +0000",
+            "date_sent": None,
+            "price": None,
+            "price_unit": "USD",
+            "messaging_service_sid": None,
+            "subresource_uris": {},
+            "uri": f"/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}.json",
+        }
+
+    async def _report(self, sid: str) -> None:
+        for status in ("sent", "delivered"):
+            try:
+                await self.status(sid, status)
+            except aiohttp.ClientError:
+                return
+
+
+def _error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    body = {
+        "code": code,
+        "message": message,
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
+    return web.json_response(body, status=status, headers=headers)

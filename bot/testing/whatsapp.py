@@ -1,0 +1,265 @@
+"""Meta's Cloud API on the loopback: refuses what Meta refuses, and signs what Meta signs."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bot.testing.customers import Waits
+from bot.testing.server import Server, cut, retry_headers
+
+Json = dict[str, Any]
+
+
+class WhatsAppEmulator(Server, Waits):
+    """One phone number. Set `.url` as SAMVAD_WHATSAPP_API_URL and the four attributes as credentials."""
+
+    def __init__(
+        self,
+        target: str = "",
+        *,
+        phone_number_id: str = "100200300",
+        access_token: str = "wa-access-token",
+        app_secret: str = "wa-app-secret",
+        verify_token: str = "wa-verify-token",
+        auto_status: bool = False,
+    ) -> None:
+        super().__init__(target)
+        self.phone_number_id = phone_number_id
+        self.access_token = access_token
+        self.app_secret = app_secret
+        self.verify_token = verify_token
+        self.auto_status = auto_status
+        """Post `sent` and `delivered` to the target after each message taken."""
+        self.sent: list[Json] = []
+        """Bodies taken, in order, each with the `id` it was given."""
+        self.files: dict[str, bytes] = {}
+        """Customers' files by id."""
+        self._app.router.add_post("/{version}/{account}/messages", self._messages)
+        self._app.router.add_post("/{version}/{account}/media", self._upload)
+        self._app.router.add_get("/file/{media}", self._file)
+        self._app.router.add_get("/{version}/{media}", self._find)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Keyword arguments for `load_settings`."""
+        return {
+            "whatsapp_api_url": self.url,
+            "whatsapp_phone_number_id": self.phone_number_id,
+            "whatsapp_access_token": self.access_token,
+            "whatsapp_app_secret": self.app_secret,
+            "whatsapp_verify_token": self.verify_token,
+        }
+
+    async def say(
+        self,
+        text: str,
+        *,
+        sender: str,
+        name: str = "Asha",
+        message_id: str | None = None,
+        button: str | None = None,
+        at: float | None = None,
+    ) -> int:
+        """A customer writes. `sender` is their number in digits, or an id like `IN.123`."""
+        item: Json = {
+            "id": message_id or f"wamid.{uuid.uuid4().hex}",
+            "timestamp": str(int(at if at is not None else time.time())),
+        }
+        contact: Json = {"profile": {"name": name}}
+        if sender.isdigit():
+            item["from"] = contact["wa_id"] = sender
+        else:
+            item["from_user_id"] = contact["user_id"] = sender
+        if button is None:
+            item |= {"type": "text", "text": {"body": text}}
+        else:
+            reply = {"type": "button_reply", "button_reply": {"id": button, "title": text}}
+            item |= {"type": "interactive", "interactive": reply}
+        return await self.post({"contacts": [contact], "messages": [item]})
+
+    async def status(
+        self, external_id: str, status: str, *, outbox_id: str | None = None, code: int | None = None
+    ) -> int:
+        """Report what became of a message of ours."""
+        item: Json = {"id": external_id, "status": status, "timestamp": str(int(time.time()))}
+        found = next((body for body in self.sent if body["id"] == external_id), None)
+        if found is not None:
+            item["recipient_id"] = found.get("to") or found.get("recipient")
+        outbox_id = outbox_id or (found or {}).get("biz_opaque_callback_data")
+        if outbox_id:
+            item["biz_opaque_callback_data"] = outbox_id
+        if code is not None:
+            item["errors"] = [{"code": code, "title": f"Error {code}"}]
+        return await self.post({"statuses": [item]})
+
+    async def post(self, value: Json) -> int:
+        """Sign and post one change of field `messages`."""
+        value = {
+            "messaging_product": "whatsapp",
+            "metadata": {"display_phone_number": "15550001", "phone_number_id": self.phone_number_id},
+        } | value
+        return await self.post_raw(
+            json.dumps(
+                {
+                    "object": "whatsapp_business_account",
+                    "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}],
+                }
+            ).encode()
+        )
+
+    async def post_raw(self, body: bytes) -> int:
+        """Sign and post any bytes."""
+        headers = {"X-Hub-Signature-256": self.sign(body), "Content-Type": "application/json"}
+        url = f"{self.target}/channels/whatsapp"
+        async with self.http.post(url, data=body, headers=headers) as response:
+            await response.read()
+            return response.status
+
+    def sign(self, body: bytes) -> str:
+        """Meta's signature header."""
+        return "sha256=" + hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
+
+    async def replies(self, sender: str) -> list[str]:
+        """The texts sent to that customer so far."""
+        return [text_of(body) for body in self.sent if sender in (body.get("to"), body.get("recipient"))]
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        fault = await self.next_fault()
+        if fault is not None and not fault.cut:
+            code = 130429 if fault.status == 429 else 131000
+            return _error(fault.status, code, "Fault", retry_headers(fault))
+        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
+            return _error(401, 190, "Invalid OAuth access token.")
+        if request.match_info["account"] != self.phone_number_id:
+            return _error(400, 100, "Unsupported post request. Object does not exist.")
+        try:
+            body = await request.json()
+        except ValueError:
+            return _error(400, 100, "Malformed JSON")
+        wrong = what_is_wrong(body)
+        if wrong:
+            return _error(400, 100 if "receiver" in wrong else 131009, wrong)
+        message_id = f"wamid.{uuid.uuid4().hex}"
+        self.sent.append(body | {"id": message_id})
+        if self.auto_status and self.target:
+            self.later(self._report(message_id))
+        if fault is not None:
+            return cut(request)
+        receiver = body.get("to") or body.get("recipient")
+        return web.json_response(
+            {
+                "messaging_product": "whatsapp",
+                "contacts": [{"input": receiver, "wa_id": receiver}],
+                "messages": [{"id": message_id}],
+            }
+        )
+
+    async def _report(self, message_id: str) -> None:
+        for status in ("sent", "delivered"):
+            try:
+                await self.status(message_id, status)
+            except aiohttp.ClientError:
+                return
+            await asyncio.sleep(0)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
+            return _error(401, 190, "Invalid OAuth access token.")
+        form = await request.post()
+        file = form.get("file")
+        if form.get("messaging_product") != "whatsapp" or not isinstance(file, web.FileField):
+            return _error(400, 100, "(#100) The parameter file is required.")
+        media_id = uuid.uuid4().hex
+        self.files[media_id] = file.file.read()
+        return web.json_response({"id": media_id})
+
+    async def _find(self, request: web.Request) -> web.StreamResponse:
+        media = request.match_info["media"]
+        if media not in self.files:
+            return _error(400, 100, "Unsupported get request. Object does not exist.")
+        return web.json_response({"id": media, "url": f"{self.url}/file/{media}"})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
+            return _error(401, 190, "Invalid OAuth access token.")
+        return web.Response(body=self.files[request.match_info["media"]])
+
+
+def text_of(body: Json) -> str:
+    """What the customer reads."""
+    kind = body.get("type", "text")
+    if kind == "interactive":
+        return str(body["interactive"]["body"]["text"])
+    if kind == "text":
+        return str(body["text"]["body"])
+    return str(body.get(kind, {}).get("caption", ""))
+
+
+def what_is_wrong(body: Json) -> str:
+    """What Meta's documents refuse in a message; empty when nothing."""
+    if body.get("messaging_product") != "whatsapp":
+        return "messaging_product must be whatsapp"
+    if not (body.get("to") or body.get("recipient")):
+        return "a receiver is required: to or recipient"
+    if len(str(body.get("biz_opaque_callback_data", ""))) > 512:
+        return "biz_opaque_callback_data is too long"
+    kind = body.get("type", "text")
+    if kind == "text":
+        text = body.get("text", {}).get("body")
+        if not isinstance(text, str) or not 0 < len(text) <= 4096:
+            return "text.body must have 1 to 4096 characters"
+        return ""
+    if kind == "interactive":
+        return _wrong_interactive(body.get("interactive", {}))
+    item = body.get(kind)
+    if kind not in ("image", "audio", "video", "document", "sticker") or not isinstance(item, dict):
+        return f"type {kind} is not supported"
+    if bool(item.get("id")) == bool(item.get("link")):
+        return "exactly one of id and link is required"
+    return "caption is too long" if len(str(item.get("caption", ""))) > 1024 else ""
+
+
+def _wrong_interactive(item: Json) -> str:
+    text = item.get("body", {}).get("text")
+    if not isinstance(text, str) or not 0 < len(text) <= 1024:
+        return "interactive.body.text must have 1 to 1024 characters"
+    action = item.get("action", {})
+    if item.get("type") == "button":
+        options = [button.get("reply", {}) for button in action.get("buttons", [])]
+        most, title_limit, id_limit = 3, 20, 256
+    elif item.get("type") == "list":
+        if not 0 < len(str(action.get("button", ""))) <= 20:
+            return "action.button must have 1 to 20 characters"
+        options = [row for section in action.get("sections", []) for row in section.get("rows", [])]
+        most, title_limit, id_limit = 10, 24, 200
+    else:
+        return "interactive.type is not supported"
+    titles = [str(option.get("title", "")) for option in options]
+    ids = [str(option.get("id", "")) for option in options]
+    if not 0 < len(options) <= most:
+        return f"1 to {most} options are required"
+    if any(not 0 < len(title) <= title_limit for title in titles):
+        return f"a title must have 1 to {title_limit} characters"
+    if any(not 0 < len(option) <= id_limit for option in ids):
+        return f"an id must have 1 to {id_limit} characters"
+    if len(set(titles)) < len(titles) or len(set(ids)) < len(ids):
+        return "titles and ids must be unique"
+    return ""
+
+
+def _error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    error = {
+        "message": f"(#{code}) {message}",
+        "type": "OAuthException",
+        "code": code,
+        "error_data": {"messaging_product": "whatsapp", "details": message},
+        "fbtrace_id": "emulated",
+    }
+    return web.json_response({"error": error}, status=status, headers=headers)

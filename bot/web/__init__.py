@@ -1,0 +1,1 @@
+"""The web floor: webhooks, REST, console, widget, public pages."""

@@ -1,0 +1,44 @@
+"""The web server: every room of `bot/web` put together over one App."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+from bot.app import App
+from bot.logs import logger
+from bot.web import api, console, errors, health, pages, webhooks, widget
+from bot.web.keys import APP
+
+_log = logger("web")
+
+
+def make_web(app: App) -> web.Application:
+    """The aiohttp application; the caller runs it and closes the App."""
+    web_app = web.Application(middlewares=[errors.middleware], client_max_size=30 * 1024 * 1024)
+    web_app[APP] = app
+    for room in (webhooks, health, api, widget, pages, console):
+        room.setup(web_app)
+    return web_app
+
+
+async def serve(app: App, ready: Callable[[int], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests finish. `ready` is told the port that was bound."""
+    runner = web.AppRunner(make_web(app), access_log=None, shutdown_timeout=10)
+    await runner.setup()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    site = web.TCPSite(runner, app.settings.host, app.settings.port, reuse_port=False)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    _log.info("serving", host=app.settings.host, port=port)
+    ready(port)
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,76 @@
+"""The providers' way in, `/channels/…`: the adapter checks and reads, we commit, then answer."""
+
+from aiohttp import web
+
+from bot import metrics
+from bot.errors import NotFound, SignatureInvalid, TooLarge, Unreadable
+from bot.ids import new_id
+from bot.logs import correlation, logger
+from bot.messages import Channel, WebhookRequest
+from bot.web.keys import APP
+
+MAX_BODY = 2 * 1024 * 1024
+"""Far above any provider's webhook (Meta sends at most 3 MB of batched updates a day apart, single ones are a
+few kilobytes); files come by reference."""
+PATHS = {
+    "/channels/whatsapp": "whatsapp",
+    "/channels/twilio/messages": "twilio",
+    "/channels/twilio/status": "twilio",
+    "/channels/telegram": "telegram",
+}
+_log = logger("webhooks")
+
+
+def setup(web_app: web.Application) -> None:
+    """Register the routes; a channel that is off answers 404."""
+    for path, adapter in PATHS.items():
+        web_app.router.add_post(path, _handler(adapter))
+    web_app.router.add_get("/channels/whatsapp", _verify)
+
+
+def _channel(request: web.Request, adapter: str) -> Channel:
+    channel = request.app[APP].channels.get(adapter)
+    if channel is None:
+        raise NotFound(f"The channel {adapter} is not set up here")
+    return channel
+
+
+async def _read(request: web.Request, method: str) -> WebhookRequest:
+    if (request.content_length or 0) > MAX_BODY:
+        raise TooLarge("A webhook may have at most 2 MB", limit=MAX_BODY)
+    body = await request.content.read(MAX_BODY + 1) if request.can_read_body else b""
+    while request.can_read_body and len(body) <= MAX_BODY and not request.content.at_eof():
+        body += await request.content.read(MAX_BODY + 1 - len(body))
+    if len(body) > MAX_BODY:
+        raise TooLarge("A webhook may have at most 2 MB", limit=MAX_BODY)
+    # What the provider signed is our public address, whatever proxy stands between.
+    url = request.app[APP].settings.public_url + request.raw_path
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return WebhookRequest(method, url, headers, body)
+
+
+async def _verify(request: web.Request) -> web.Response:
+    channel = _channel(request, "whatsapp")
+    return web.Response(text=channel.verify(await _read(request, "GET")))
+
+
+def _handler(adapter: str) -> "web.types.Handler":  # type: ignore[name-defined]
+    async def handle(request: web.Request) -> web.Response:
+        app = request.app[APP]
+        correlation.set(new_id())
+        channel = _channel(request, adapter)
+        received = await _read(request, "POST")
+        try:
+            parsed = channel.parse(received)
+        except SignatureInvalid:
+            metrics.INBOX.labels(adapter, "forged").inc()
+            _log.warning("signature_invalid", adapter=adapter)
+            raise
+        except Unreadable as error:
+            assert app.pipe is not None
+            await app.pipe.receiver.quarantine(adapter, received.body, str(error))
+            return web.Response()
+        await app.receive(parsed, adapter)
+        return web.Response(text=parsed.response, content_type=parsed.response_type)
+
+    return handle

@@ -1,0 +1,1 @@
+"""RQ workers: timers that fell due, notifications by mail, housekeeping. The only room that knows RQ."""

@@ -1,0 +1,87 @@
+"""The jobs. Each takes ids, reads what it needs, and may run twice without doing anything twice."""
+
+from bot import clock
+from bot.app import App
+from bot.conversations import inbox, outbox
+from bot.crm.notification import NOTIFICATION, unmailed
+from bot.crm.user import USER
+from bot.errors import ChannelError
+from bot.logs import correlation, logger
+from bot.messages import OutboundMessage
+from bot.pipeline.timers import fire
+from bot.records.actor import SYSTEM
+from bot.records.tx import Record, Tx, find, update
+from bot.storage.partitions import ensure_partitions
+from workers.host import on_app
+
+_log = logger("jobs")
+
+
+def fire_timer(timer_id: str) -> bool:
+    """A timer fell due; False when it was done or dropped meanwhile."""
+
+    async def work(app: App) -> bool:
+        correlation.set(f"timer:{timer_id}")
+        return await app.store.run(fire, SYSTEM, app.runtime, timer_id)
+
+    return on_app(work)
+
+
+def mail_notifications() -> int:
+    """Mail what staff were told and have not been mailed; returns how many left."""
+
+    async def work(app: App) -> int:
+        channel = app.channels.get("email")
+        if channel is None:
+            return 0
+        sent = 0
+        for row in await app.store.read(unmailed, SYSTEM):
+            mail = await app.store.read(_mail_of, SYSTEM, app, row, channel.accounts[0][1])
+            if mail is None:
+                continue
+            try:
+                await channel.send(mail)
+            except ChannelError as error:
+                _log.warning("notification_not_mailed", notification=row["id"], error=str(error))
+                continue
+            await app.store.run(_mailed, SYSTEM, row["id"])
+            sent += 1
+        return sent
+
+    return on_app(work)
+
+
+def _mail_of(tx: Tx, app: App, row: Record, account: str) -> OutboundMessage | None:
+    user = find(tx, USER, row["user_id"])
+    if user is None:
+        return None
+    lang = app.profile.languages[0]
+    text = app.words.say(row["key"], lang, **row["data"])
+    return OutboundMessage(
+        id=row["id"],
+        channel="email",
+        account=account,
+        address=user["email"],
+        text=f"{text}\n\n{app.settings.public_url}{row['link']}",
+        subject=text[:120],
+    )
+
+
+def _mailed(tx: Tx, notification_id: str) -> None:
+    row = find(tx, NOTIFICATION, notification_id)
+    if row is not None:
+        update(tx, NOTIFICATION, row, {"mailed_at": tx.now})
+
+
+def housekeeping() -> dict[str, int]:
+    """Once an hour: drop old event keys and sent rows, make next month's partitions."""
+
+    async def work(app: App) -> dict[str, int]:
+        return await app.store.run(_tidy, SYSTEM)
+
+    return on_app(work)
+
+
+def _tidy(tx: Tx) -> dict[str, int]:
+    made = ensure_partitions(tx.connection, clock.now())
+    return {"keys": inbox.forget_keys(tx), "rows": outbox.forget_sent(tx), "partitions": len(made)}

@@ -1,0 +1,51 @@
+"""A worker process: RQ's SimpleWorker over one App, and the dispatcher beside it."""
+
+import sys
+import time
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+
+from bot.logs import logger
+from bot.settings import Settings
+from workers.dispatcher import QUEUE, Dispatcher
+from workers.host import Host
+
+_log = logger("worker")
+
+
+def run_worker(settings: Settings, redis_url: str) -> int:
+    """Work until SIGTERM or SIGINT; finishes the job that runs. Returns the exit code."""
+    host = Host(settings, redis_url)
+    host.open()
+    redis = Redis.from_url(redis_url)
+    dispatcher = Dispatcher(host.app.store, redis)
+    dispatcher.open()
+    try:
+        while not _work(redis):
+            time.sleep(1)
+    finally:
+        dispatcher.close()
+        host.close()
+    return 0
+
+
+def _work(redis: Redis) -> bool:
+    """Work jobs off; True when a signal asked to stop, False when Redis went away."""
+    worker = SimpleWorker([Queue(QUEUE, connection=redis)], connection=redis)
+    try:
+        worker.work(with_scheduler=False, logging_level="WARNING")
+    except (RedisError, OSError) as error:
+        _log.warning("queue_away", error=str(error))
+    return bool(worker._stop_requested)
+
+
+def main() -> None:
+    """Entry of the process that `samvad up` starts."""
+    from bot.logs import configure
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    configure(settings.log_level)
+    sys.exit(run_worker(settings, settings.redis_url))

@@ -144,7 +144,7 @@ async def open_app(
         stack.callback(store.close)
         await bus.open()
         stack.push_async_callback(bus.close)
-        app = await _compose(settings, store, bus, channels)
+        app = await _compose(settings, store, bus, channels, stack)
         for channel in app.channels.values():
             stack.push_async_callback(channel.close)
             await channel.open()
@@ -159,14 +159,22 @@ async def open_app(
         yield app
 
 
-async def _compose(settings: Settings, store: Store, bus: Bus, channels: Mapping[str, Channel] | None) -> App:
+async def _compose(
+    settings: Settings,
+    store: Store,
+    bus: Bus,
+    channels: Mapping[str, Channel] | None,
+    stack: AsyncExitStack,
+) -> App:
     words = Words.load()
-    flows = load_flows(actions=ACTIONS)
+    flows = load_flows(actions=ACTIONS, knows=words.has)
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
     folder = settings.data_dir.resolve() / "models"
     model = await asyncio.to_thread(lambda: Model.read(ensure_model(flows, folder)))
     llm = LLM.from_settings(settings)
+    if llm is not None:
+        stack.push_async_callback(llm.close)
 
     async def publish(_address: str, _outbox_id: str) -> None:
         """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""

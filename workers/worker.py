@@ -49,3 +49,7 @@ def main() -> None:
     settings = load_settings()
     configure(settings.log_level)
     sys.exit(run_worker(settings, settings.redis_url))
+
+
+if __name__ == "__main__":
+    main()

@@ -40,7 +40,7 @@ async def run_up(settings: Settings) -> int:
 
 async def _valkey(settings: Settings, stack: AsyncExitStack) -> str:
     valkey = EmbeddedValkey(settings.data_dir.resolve())
-    await asyncio.to_thread(valkey.start)
+    valkey.start()  # in this thread: a child is told when the thread that made it ends
     stack.callback(valkey.stop)
     await valkey.wait_ready()
     _keep(stack, valkey.child.keep_running(valkey.end_left_behind))

@@ -204,7 +204,7 @@ def waiting_conversations(tx: Tx, limit: int = 500) -> list[str]:
         sa.select(outbox.c.conversation_id)
         .where(outbox.c.state.in_(_UNSENT), due)
         .group_by(outbox.c.conversation_id)
-        .order_by(sa.func.min(outbox.c.id))
+        .order_by(sa.func.min(outbox.c.created_at))
         .limit(limit)
     )
     return list(tx.execute(statement).scalars())

@@ -2,13 +2,14 @@
 
 import sqlalchemy as sa
 
-from bot.records.entity import entity
+from bot.crm.contact import through_contact
+from bot.records.entity import Entity, entity
 from bot.records.tx import Tx, create
 from bot.storage import Id
 
 CONSENT_STATES = ("given", "withdrawn")
 
-CONSENT = entity(
+CONSENT: Entity = entity(
     "consents",
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
     sa.Column("channel", sa.String(20), nullable=False),
@@ -18,7 +19,8 @@ CONSENT = entity(
     sa.Column("words", sa.Text, nullable=False),
     enums={"state": CONSENT_STATES},
     personal=("words",),
-    scope="open",
+    scope="parent",
+    parent=lambda actor: through_contact(actor, CONSENT.table.c.contact_id),
 )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import phonenumbers
 import sqlalchemy as sa
 
-from bot.records.entity import entity
+from bot.records.actor import Actor
+from bot.records.entity import Entity, entity
+from bot.records.permissions import row_filter
 from bot.records.tx import Tx, create, find, get, update
 from bot.storage import Id
 
@@ -32,16 +34,13 @@ CONTACT = entity(
 )
 
 
-def _through_contact(actor: Any) -> sa.ColumnElement[bool] | None:
-    from bot.records.permissions import row_filter
-
+def through_contact(actor: Actor, column: sa.Column[Any]) -> sa.ColumnElement[bool] | None:
+    """The condition that rows belong to a contact this actor may see."""
     mine = row_filter(actor, CONTACT)
-    if mine is None:
-        return None
-    return IDENTITY.table.c.contact_id.in_(sa.select(CONTACT.table.c.id).where(mine))
+    return None if mine is None else column.in_(sa.select(CONTACT.table.c.id).where(mine))
 
 
-IDENTITY = entity(
+IDENTITY: Entity = entity(
     "identities",
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
     sa.Column("kind", sa.String(10), nullable=False),
@@ -60,7 +59,7 @@ IDENTITY = entity(
     enums={"kind": IDENTITY_KINDS},
     personal=("value",),
     scope="parent",
-    parent=_through_contact,
+    parent=lambda actor: through_contact(actor, IDENTITY.table.c.contact_id),
 )
 _by_verified = sa.select(IDENTITY.table.c.contact_id).where(
     IDENTITY.table.c.kind == sa.bindparam("kind"),

@@ -14,7 +14,7 @@ def speak_in(turn: Turn, understood: Understood, state: DialogState) -> str:
     for lang in (state.lang, understood.lang, state.spoken, turn.customer.lang):
         if not lang:
             continue
-        if lang in ours or lang == state.lang:
+        if lang in ours:
             return lang
         if (base := lang.split("-", 1)[0]) in ours:
             return base

@@ -10,7 +10,7 @@ from bot.knowledge.tokens import fold, terms
 
 CHAT_LIMIT = 700
 OPTIONS = 3
-_SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
+_SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?।](?=\s|$)|(?=\n|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def quote(passage: Passage, question: str, limit: int = CHAT_LIMIT, base_url: st
         article.id,
         article.title,
         url,
-        source=f"{article.title}\n{passage.heading}\n{passage.text}",
+        source=f"{article.title}\n{passage.text}",
     )
 
 
@@ -85,9 +85,7 @@ def shorten(text: str, question: str, limit: int) -> str:
     """The run of whole sentences within `limit` that holds most of the question's words."""
     if len(text) <= limit:
         return text
-    sentences = [
-        (match.start(), match.end()) for match in re.finditer(r"\S[^\n]*?(?:[.!?।](?=\s|$)|(?=\n|$))", text)
-    ]
+    sentences = [match.span() for match in _SENTENCE.finditer(text)]
     asked = set(terms(question))
     best, best_worth = "", -1.0
     for first, (start, _) in enumerate(sentences):
@@ -96,11 +94,21 @@ def shorten(text: str, question: str, limit: int) -> str:
             if stop - start > limit:
                 break
             end = stop
-        run = text[start:end].strip()
+        run = _whole(text[start:end].strip())
         worth = len(asked & set(terms(run))) - first * 0.01
         if run and worth > best_worth:
             best, best_worth = run, worth
     return best or text[: limit - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _whole(run: str) -> str:
+    """Without a heading left at the end."""
+    lines = run.splitlines()
+    while (
+        len(lines) > 1 and not lines[-1].endswith((".", "!", "?", "।", ")")) and not lines[-1].startswith("•")
+    ):
+        lines.pop()
+    return "\n".join(lines).rstrip()
 
 
 def _by_title(index: KnowledgeIndex, question: str, lang: str) -> Passage | None:

@@ -83,7 +83,10 @@ def check(folder: Path) -> list[str]:
     """All that is wrong with the articles in a folder, one line each; empty when they are fine."""
     problems: list[str] = []
     found: list[ArticleFile] = []
-    paths = list(_article_paths(folder))
+    try:
+        paths = list(_article_paths(folder))
+    except InvalidInput as error:
+        return [error.message]
     if not paths:
         return [f"{folder}: no articles; they belong in {folder / 'en' / 'some-title.md'}"]
     for path in paths:

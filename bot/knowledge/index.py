@@ -17,6 +17,8 @@ PASSAGE_CHARS = 700
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
 _BULLET = re.compile(r"^(\s*)[-*+]\s+", re.MULTILINE)
+_ROW = re.compile(r"^\|(.+)\|[ \t]*$", re.MULTILINE)
+_RULE_ROW = re.compile(r"^[\s:–-]*–[\s:–-]*\n", re.MULTILINE)
 _MARKS = re.compile(r"(\*\*|__|`+)")
 _ITALIC = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
 
@@ -99,25 +101,29 @@ class KnowledgeIndex:
     def search(self, question: str, limit: int = 8) -> list[Hit]:
         """The passages that fit a question best, best first."""
         asked = set(terms(question))
-        total = sum(self.idf.get(term, self.strange) for term in asked)
-        if not total:
+        if not asked:
             return []
+        # Coverage counts rarity less than the score does: one strange word, the name of a town say, must not
+        # outweigh all that was found.
+        total = sum(1 + self.idf.get(term, self.strange) for term in asked)
         scores: dict[int, float] = {}
         covered: dict[int, float] = {}
         for term in asked:
             idf = self.idf.get(term, 0.0)
             for number, weight in self.postings.get(term, ()):
                 scores[number] = scores.get(number, 0.0) + weight
-                covered[number] = covered.get(number, 0.0) + idf
+                covered[number] = covered.get(number, 0.0) + 1 + idf
         hits = [
-            self._hit(number, asked, score, covered[number] / total, total) for number, score in scores.items()
+            self._hit(number, asked, score, covered[number] / total, total)
+            for number, score in scores.items()
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
     def _hit(self, number: int, asked: set[str], score: float, coverage: float, total: float) -> Hit:
         passage = self.passages[number]
-        titled = sum(self.idf[term] for term in asked & self.titles[passage.article.id])
-        return Hit(passage, score + TITLE_SCORE * titled, coverage, titled / total)
+        titled = [self.idf[term] for term in asked & self.titles[passage.article.id]]
+        share = (sum(titled) + len(titled)) / total
+        return Hit(passage, score + TITLE_SCORE * sum(titled), coverage, share)
 
     def in_language(self, passage: Passage, langs: Sequence[str]) -> Passage:
         """The same passage in the first of these languages that its article exists in: the one at its place
@@ -187,6 +193,12 @@ def _parts(text: str) -> list[str]:
 
 
 def plain(markdown: str) -> str:
-    """Markdown as a chat shows it: marks gone, bullets as dots, links with their address."""
-    text = _LINK.sub(lambda match: f"{match[1]} ({match[2]})" if match[1] != match[2] else match[2], markdown)
+    """Markdown as a chat shows it: no marks, dots for bullets, lines for table rows, links' addresses."""
+    text = _RULE_ROW.sub("", _ROW.sub(_row, markdown))
+    text = _LINK.sub(lambda match: f"{match[1]} ({match[2]})" if match[1] != match[2] else match[2], text)
     return _ITALIC.sub(r"\1", _MARKS.sub("", _BULLET.sub(r"\1• ", text))).replace("```", "").strip()
+
+
+def _row(match: re.Match[str]) -> str:
+    """A table's row as a line."""
+    return " – ".join(cell.strip() for cell in match[1].split("|"))

@@ -5,6 +5,7 @@ millisecond and no statement (docs/decisions/0005).
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from bot.crm.article import published, version_of_all
@@ -56,10 +57,8 @@ class Library:
 
     async def _watch(self) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOKS_EVERY_S)
-            except TimeoutError:
-                pass
             self._wanted.clear()
             try:
                 await self.refresh()

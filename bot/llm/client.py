@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from openai import AsyncOpenAI, OpenAIError
 
 from bot.llm.mask import Mask
 from bot.settings import Settings
@@ -23,6 +22,9 @@ log = logging.getLogger(__name__)
 RETRIES = 1
 LONGEST_ANSWER = 800
 """Tokens an answer may have."""
+
+_NO_COMPLETION = (ValueError, TypeError, AttributeError, KeyError)
+"""What the SDK itself raises over an answer that is no completion: a cut body, a page of HTML."""
 
 Observe = Callable[[str, str, float], None]
 """(prompt, outcome, seconds): ok, timeout, error or nonsense."""
@@ -34,11 +36,15 @@ class LLM:
     def __init__(
         self, base_url: str, api_key: str, model: str, timeout_s: float = 4.0, observe: Observe | None = None
     ) -> None:
+        # Importing the SDK takes over a second: only those who configure a model wait for it.
+        import openai
+
         self.model = model
+        self._failures = (openai.OpenAIError, *_NO_COMPLETION)
         self._timeout_s = timeout_s
         self._observe = observe or (lambda prompt, outcome, seconds: None)
         # Without a key the SDK looks into the environment and refuses to start; local servers need none.
-        self._client = AsyncOpenAI(
+        self._client = openai.AsyncOpenAI(
             base_url=base_url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
         )
 
@@ -65,7 +71,7 @@ class LLM:
             outcome = "ok" if answer is not None else "nonsense"
         except TimeoutError:
             outcome = "timeout"
-        except OpenAIError as error:
+        except self._failures as error:
             log.warning(
                 "the language model did not answer", extra={"prompt": prompt, "error": type(error).__name__}
             )

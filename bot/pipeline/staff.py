@@ -3,6 +3,7 @@
 Taking over and handing back commit at once; what is to leave goes through the lane like everything else.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from bot.messages import Features
 from bot.records.tx import Record, Tx, create, get
 
 MAX_TEXT = 100_000
+FeaturesOf = Callable[[str], Features]
+"""What the channel of an account can do: `Runtime.features`."""
 _IDENTITY_OF = {"sms": "phone", "whatsapp": "whatsapp", "email": "email", "telegram": "telegram"}
 
 
@@ -77,14 +80,14 @@ def _mark(tx: Tx, conversation: Record, kind: str) -> None:
     tx.notify("lane", conversation["lane_id"])
 
 
-def reply(tx: Tx, conversation_id: str, text: str, features: Features | None = None) -> Reply:
-    """Answer the customer; a conversation the bot owns is taken over first.
+def reply(tx: Tx, conversation_id: str, text: str, features_of: FeaturesOf) -> Reply:
+    """Answer the customer; a conversation the bot owns is taken over first. `features_of(account id)`.
 
     Raises GateRefused (blocked, stopped) before anything is stored. With a closed window the text waits."""
     tx.require("create", "messages")
     words = _checked(text)
     conversation = get_conversation(tx, conversation_id)
-    held = _ask_gate(tx, conversation, features)
+    held = _ask_gate(tx, conversation, features_of(conversation["channel_account_id"]))
     if conversation["owner"] == "bot" or conversation["assignee_id"] is None:
         take_over(tx, conversation_id, "replied")
     return _append(tx, conversation, words, held)
@@ -99,7 +102,7 @@ def _checked(text: str) -> str:
     return words
 
 
-def _ask_gate(tx: Tx, conversation: Record, features: Features | None) -> str | None:
+def _ask_gate(tx: Tx, conversation: Record, features: Features) -> str | None:
     """Refuse what can never leave; say what makes it wait."""
     row = tx.row(
         sa.select(lanes.c.stopped_at, CONTACT.table.c.blocked)
@@ -112,7 +115,7 @@ def _ask_gate(tx: Tx, conversation: Record, features: Features | None) -> str | 
     recipient = gate.Recipient(
         row["blocked"], row["stopped_at"] is not None, conversation["last_inbound_at"], None, "UTC"
     )
-    verdict = gate.check("staff", recipient, features or Features(text_limit=MAX_TEXT), tx.now)
+    verdict = gate.check("staff", recipient, features, tx.now)
     if verdict.reason in ("blocked", "stopped"):
         raise GateRefused("This customer may not be written to on this channel", reason=verdict.reason)
     return verdict.reason
@@ -137,22 +140,33 @@ def _append(tx: Tx, conversation: Record, text: str, held: str | None) -> Reply:
     return Reply(message_id, conversation["id"], held)
 
 
-def start(tx: Tx, channel: str, address: str, text: str, name: str = "", country: str = "IN") -> Reply:
+def start(
+    tx: Tx,
+    channel: str,
+    address: str,
+    text: str,
+    features_of: FeaturesOf,
+    *,
+    name: str = "",
+    country: str = "IN",
+) -> Reply:
     """Begin a conversation, or go on with the one there is; it belongs to the actor.
 
-    Raises InvalidInput for an address the channel cannot have, NotFound when the channel is off, GateRefused."""
+    Raises InvalidInput for an address the channel cannot have, NotFound when it is off, GateRefused."""
     tx.require("create", "conversations")
     words = _checked(text)
     if channel not in _IDENTITY_OF:
         raise InvalidInput(f"A conversation cannot be started on {channel!r}", field="channel")
-    target = _clean_address(channel, address, country)
     account = _account_for(tx, channel)
+    target = _clean_address(channel, address, country)
+    if account["adapter"] == "whatsapp":
+        target = target.removeprefix("+")  # Meta's ids are the number without it
     ours = NewLane(account["id"], target)
     ensure_lanes(tx, [ours])
     row = tx.row(sa.select(lanes).where(lanes.c.id == ours.id))
     assert row is not None
     if row["conversation_id"] is not None:
-        return reply(tx, row["conversation_id"], words)
+        return reply(tx, row["conversation_id"], words, features_of)
     kind = _IDENTITY_OF[channel]
     contact_id = row["contact_id"] or find_by_identity(tx, kind, target)
     if contact_id is None:
@@ -175,7 +189,7 @@ def _clean_address(channel: str, address: str, country: str) -> str:
     phone = normal_phone(given, country)
     if phone is None:
         raise InvalidInput("That is no telephone number", field="address")
-    return phone if channel == "sms" else phone.removeprefix("+")
+    return phone
 
 
 def _account_for(tx: Tx, channel: str) -> Record:

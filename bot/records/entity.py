@@ -2,7 +2,7 @@
 operations of that kind; `bot.conversations.entities` lists them all."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -44,8 +44,6 @@ class Entity:
     number_prefix: str = ""
     contact_column: str = "contact_id"
     """The column that says whose personal data the row holds; the event log's key follows it."""
-    shown: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
-    """Fields computed from the row alone (a case's "C-1042")."""
 
     def personal(self, name: str) -> bool:
         """Whether a column's values are sealed in the event log."""

@@ -97,6 +97,6 @@ def row_filter(actor: Actor, entity: "Entity") -> sa.ColumnElement[bool] | None:
 def visible(actor: Actor, entity: "Entity", field: str) -> bool:
     """Whether a field exists for this actor. A hidden field is an unknown field, on every path."""
     spec = entity.fields.get(field)
-    if spec is None:
+    if spec is None or spec.internal:
         return False
     return not spec.only_for or actor.kind == "system" or actor.role in spec.only_for

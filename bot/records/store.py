@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,6 +11,7 @@ from bot.records.actor import SYSTEM, Actor
 from bot.records.keys import KeyRing
 from bot.records.tx import Notice, Tx, transaction
 from bot.storage.database import Database
+from bot.storage.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,9 +26,9 @@ class Store:
         self.database = database
         self.keys = keys
         self._announce = announce
-        self._writers = ThreadPoolExecutor(database.turn_threads, "write")
-        self._readers = ThreadPoolExecutor(database.read_threads, "read")
-        self._slow = ThreadPoolExecutor(2, "slow")
+        self._writers = Threads(database.turn_threads, "write")
+        self._readers = Threads(database.read_threads, "read")
+        self._slow = Threads(2, "slow")
 
     def write_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in this thread: workers, the command line, tests."""
@@ -48,6 +48,13 @@ class Store:
         """Run an operation in one transaction. Being cancelled does not cancel what has begun."""
         return await self._hop(self._writers, partial(self.write_now, operation, actor, *args, **kwargs))
 
+    async def run_first(
+        self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like `run`, but before all that queues: somebody outside waits for it."""
+        work = partial(self.write_now, operation, actor, *args, **kwargs)
+        return await self._hop(self._writers, work, urgent=True)
+
     async def read(
         self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -58,15 +65,15 @@ class Store:
         """Run what would hold the loop (argon2, a mail, a file) in a thread of its own kind."""
         return await self._hop(self._slow, work)
 
-    async def _hop(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _hop(self, pool: Threads, work: Callable[[], T], urgent: bool = False) -> T:
         context = contextvars.copy_context()
-        future: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(pool, context.run, work)
-        return await asyncio.shield(future)
+        future = pool.submit(partial(context.run, work), urgent=urgent)
+        return await asyncio.shield(asyncio.wrap_future(future))
 
     def close(self) -> None:
         """Wait for what runs, then close the connections."""
         for pool in (self._writers, self._readers, self._slow):
-            pool.shutdown(wait=True, cancel_futures=False)
+            pool.close()
         self.database.close()
 
 

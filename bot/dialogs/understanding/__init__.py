@@ -18,7 +18,7 @@ from bot.dialogs.understanding.exact import Exact
 from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.model import Guess, Model
-from bot.dialogs.understanding.propose import CHITCHAT, Reading, propose
+from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, propose
 from bot.dialogs.understanding.reader import read_with_llm
 from bot.i18n import Words
 from bot.llm import LLM
@@ -27,9 +27,11 @@ from bot.messages import InboundMessage
 __all__ = ["Model", "Understanding"]
 
 _SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
+_CLAUSE = re.compile(r"[.!?।,;]\s+|\n+")
 _PARTS = 5
 """Sentences of a message that are looked at one by one."""
-_COURTESIES = (*CHITCHAT, "affirm", "deny")
+_COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM)
+"""What says nothing of the matter when something else does."""
 
 
 class Understanding:
@@ -63,7 +65,8 @@ class Understanding:
     def guess(self, text: str) -> Guess:
         """What the classifier says of a text; of a longer one, of the sentence that says most."""
         whole = self._model.guess(text)
-        parts = [part for part in _SENTENCE.split(text) if part.strip()]
+        split = _SENTENCE if whole.sure and whole.label != INFORM else _CLAUSE
+        parts = [part for part in split.split(text) if part.strip()]
         if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
             return whole
         guesses = [guess for part in parts[:_PARTS] if (guess := self._model.guess(part)).sure]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from bot.dialogs.flows.model import Collect, Flow
-from bot.dialogs.slots import find_email, find_money, find_phone, read_name
+from bot.dialogs.slots import EMAIL, find_email, find_money, find_phone, read_name
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import words_of
 from bot.knowledge.tokens import WORD, fold
@@ -29,6 +29,7 @@ _NAME_ENDS = re.compile(
     r"है|हैं|और|मेरा|मेरी)(?=\s|$)",
     re.IGNORECASE,
 )
+_LONG_NUMBER = re.compile(r"\+?\d[\d\s-]{6,}\d")
 _BUDGET_NEAR = re.compile(
     r"(?:\b(?:budget|under|upto|up to|within|around|about|below|maximum|max)|बजट)\D{0,15}(?P<sum>\d[\d,.]*)|"
     r"(?P<up_to>\d[\d,.]*)\s*(?:tak|ke andar|तक|के अंदर)",
@@ -136,3 +137,8 @@ def _generic() -> frozenset[str]:
 def says_something(text: str) -> bool:
     """Whether a request names its matter: words beyond those every request has."""
     return any(word not in _generic() and not word.isdecimal() for word in WORD.findall(fold(text)))
+
+
+def without_addresses(text: str) -> str:
+    """The text without e-mail addresses and long numbers: "Meena, meena@example.com" is a name too."""
+    return _LONG_NUMBER.sub(" ", EMAIL.sub(" ", text)).strip(" ,;\n")

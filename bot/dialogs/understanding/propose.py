@@ -1,5 +1,6 @@
 """From a text, what it holds and what it most likely means to the commands that are proposed. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,18 +27,28 @@ from bot.dialogs.state import DialogState, Frame
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.exact import bare
 from bot.dialogs.understanding.examples import courtesy, words_of
-from bot.dialogs.understanding.extract import Extracted, choice_word, says_something, slots_for
+from bot.dialogs.understanding.extract import (
+    Extracted,
+    choice_word,
+    extract,
+    says_something,
+    slots_for,
+    without_addresses,
+)
 from bot.dialogs.understanding.model import Guess
 from bot.knowledge.tokens import WORD, fold
 
 CHITCHAT = ("greeting", "thanks", "goodbye")
+INFORM = "inform"
+"""Somebody says who they are: the extractors hold what it says."""
 INTERRUPTS = 0.8
 """How sure a guess must be to leave a free-text question unanswered for it."""
 SHORT = 5
 """Words up to which a message may be just a value."""
 NEAR = 0.35
 """From here two flows are worth asking about."""
-LIKELY = 0.5
+_CLAUSE = re.compile(r"[.!?।,;]\s+|\n+")
+LIKELY = 0.55
 """From here one is."""
 
 
@@ -73,7 +84,7 @@ def propose(reading: Reading) -> tuple[Command, ...]:
 def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     corrections = _corrections(reading, step, frame, flow)
     value = _value(reading, step, frame)
-    if value is not None and not (step.type == "text" and corrections):
+    if value is not None and not (corrections and step.type in ("text", "choice")):
         others = slots_for(flow, reading.found, reading.text, frozenset({step.slot, *frame.given}))
         # A contact that answers the question is not a second slot as well.
         rest = [SetSlot(slot, other) for slot, other in others.items() if other != value]
@@ -86,7 +97,7 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
     if bare(reading.text) in _skips():
         return (Deny(),)
     label = reading.guess.label
-    if reading.guess.sure and label != flow.name:
+    if reading.guess.sure and label not in (flow.name, INFORM):
         return (_command(label, reading),)
     if is_question(reading.text):
         return (Ask(reading.text),)
@@ -113,8 +124,8 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
         return value
     if step.type == "money" and "phone" in reading.found.values:
         return None
-    if step.type == "name" and not _bare_value(reading):
-        return None
+    if step.type == "name":
+        return accept(step, without_addresses(text), frame.slots, turn) if _bare_value(reading) else None
     if step.type == "money" and reading.guess.sure and is_question(text):
         return None
     return accept(step, text, frame.slots, turn)
@@ -124,13 +135,14 @@ def _bare_value(reading: Reading) -> bool:
     """Short, and neither a question nor surely something else."""
     if len(reading.text.split()) > SHORT or is_question(reading.text):
         return False
-    return not (reading.guess.sure and reading.guess.confidence >= INTERRUPTS)
+    guess = reading.guess
+    return guess.label == INFORM or not (guess.sure and guess.confidence >= INTERRUPTS)
 
 
 def _elsewhere(reading: Reading, flow: Flow, at_least: float) -> bool:
     """Whether the message surely means something other than an answer in this flow."""
     guess = reading.guess
-    if not guess.sure or guess.confidence < at_least or guess.label == flow.name:
+    if not guess.sure or guess.confidence < at_least or guess.label in (flow.name, INFORM):
         return False
     if guess.label in ("affirm", "deny", "cancel", *CHITCHAT):
         return len(reading.text.split()) <= SHORT
@@ -165,7 +177,7 @@ def _marks_correction(text: str) -> bool:
 
 def _request(reading: Reading) -> tuple[Command, ...]:
     guess, found = reading.guess, reading.found
-    if guess.sure:
+    if guess.sure and guess.label != INFORM:
         return (_command(guess.label, reading),)
     if "case_number" in found.values and len(reading.text.split()) <= SHORT:
         return (StartFlow("case_status", {"case_number": found.values["case_number"]}),)
@@ -204,9 +216,18 @@ def _command(label: str, reading: Reading) -> Command:
 def start_slots(flow: Flow, reading: Reading) -> dict[str, Any]:
     """What the message that starts a flow already says."""
     slots = slots_for(flow, reading.found, reading.text)
-    if flow.takes_trigger and says_something(reading.text):
-        slots[flow.takes_trigger] = reading.text
+    if flow.takes_trigger:
+        matter = _matter(reading.text, flow, reading.turn)
+        if says_something(matter):
+            slots[flow.takes_trigger] = matter
     return slots
+
+
+def _matter(text: str, flow: Flow, turn: Turn) -> str:
+    """The text without the clauses that only fill other slots ("my name is Ravi", "9876543210")."""
+    clauses = _CLAUSE.split(text)
+    kept = [clause for clause in clauses[1:] if not slots_for(flow, extract(clause, turn), "")]
+    return text if len(kept) == len(clauses) - 1 else ", ".join([clauses[0], *kept]).strip()
 
 
 def language_named(text: str, lang: str, turn: Turn) -> str | None:

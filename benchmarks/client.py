@@ -1,0 +1,82 @@
+"""A provider that sends signed WhatsApp webhooks at a steady pace, from a process of its own.
+
+    python -m benchmarks.client URL COUNT PER_SECOND [SENDERS]
+
+Prints {"seconds": [...], "failed": n}. Open loop: a slow answer does not slow the next call down.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import sys
+import time
+import uuid
+
+import aiohttp
+
+from benchmarks.rig import PHONE_ID
+from benchmarks.script import SCRIPT
+
+SECRET = b"a secret of the app"
+
+
+def body_of(sender: str, text: str) -> bytes:
+    """One WhatsApp Cloud API message webhook."""
+    message = {
+        "from": sender,
+        "id": f"wamid.{uuid.uuid4()}",
+        "timestamp": str(int(time.time())),
+        "type": "text",
+        "text": {"body": text},
+    }
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550000000", "phone_number_id": PHONE_ID},
+        "contacts": [{"profile": {"name": "Asha"}, "wa_id": sender}],
+        "messages": [message],
+    }
+    change = {"id": "1", "changes": [{"field": "messages", "value": value}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [change]}).encode()
+
+
+async def run(url: str, count: int, pace: float, senders: int) -> dict[str, object]:
+    """Send and measure."""
+    seconds: list[float] = []
+    failed = 0
+
+    async def post(session: aiohttp.ClientSession, number: int) -> None:
+        nonlocal failed
+        line = SCRIPT[(number // senders) % len(SCRIPT)]
+        body = body_of(f"9197{number % senders:08d}", line)
+        signature = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+        start = time.perf_counter()
+        try:
+            async with session.post(url, data=body, headers={"X-Hub-Signature-256": signature}) as answer:
+                await answer.read()
+                failed += answer.status != 200
+        except (aiohttp.ClientError, TimeoutError):
+            failed += 1
+        seconds.append(time.perf_counter() - start)
+
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(60)
+    ) as session:
+        begin = time.perf_counter()
+        tasks = []
+        for number in range(count):
+            await asyncio.sleep(max(0.0, begin + number / pace - time.perf_counter()))
+            tasks.append(asyncio.create_task(post(session, number)))
+        await asyncio.gather(*tasks)
+    return {"seconds": seconds, "failed": failed}
+
+
+def main() -> None:
+    """Read the arguments, send, print."""
+    url, count, pace, *rest = sys.argv[1:]
+    found = asyncio.run(run(url, int(count), float(pace), int(rest[0]) if rest else 64))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

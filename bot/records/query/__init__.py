@@ -1,0 +1,33 @@
+"""The query language: the only way to select records.
+
+Text is parsed to a typed `Query`; a Query is compiled to one SQL statement with the actor's permissions
+inside. docs/query.md is the language on one page.
+
+    query = parse(CASE, actor, where='status in (new, open)', order="created_at desc")
+    found = page(tx, CASE, query)
+"""
+
+from bot.records.query.fields import reachable
+from bot.records.query.model import DEFAULT_LIMIT, ME, OPERATORS, Comparison, Order, Query
+from bot.records.query.parse import parse, parse_fields, parse_text
+from bot.records.query.run import Page, one, page
+from bot.records.query.text import order_text, to_text, where_text
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "ME",
+    "OPERATORS",
+    "Comparison",
+    "Order",
+    "Page",
+    "Query",
+    "one",
+    "order_text",
+    "page",
+    "parse",
+    "parse_fields",
+    "parse_text",
+    "reachable",
+    "to_text",
+    "where_text",
+]

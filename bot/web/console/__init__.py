@@ -1,0 +1,56 @@
+"""The console: where staff see every conversation, take over, answer, and write articles."""
+
+from aiohttp import web
+
+from bot.web.console import articles, deeds, inbox, notifications, sign_in
+from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
+from bot.web.pages.site import install
+
+_ID = "{id:[0-9a-f-]{36}}"
+
+
+def setup(web_app: web.Application) -> None:
+    """Add everything under `/console`."""
+    install(web_app)
+    web_app[sign_in.TRIES] = sign_in.Tries()
+    web_app[CONSOLES] = Consoles()
+    web_app.cleanup_ctx.append(run_consoles)
+    web_app.on_shutdown.append(_close)
+    one = f"/console/conversations/{_ID}"
+    web_app.router.add_routes(
+        [
+            web.get("/console", inbox.front),
+            web.get("/console/sign-in", sign_in.show_form),
+            web.post("/console/sign-in", sign_in.enter),
+            web.post("/console/sign-out", sign_in.leave),
+            web.get("/console/language", sign_in.set_language),
+            web.get("/console/live", live),
+            web.get("/console/list", inbox.rows),
+            web.get("/console/conversations", inbox.desk),
+            web.get(one, inbox.conversation),
+            web.get(f"{one}/messages", inbox.messages),
+            web.get(f"{one}/panel", inbox.panel),
+            web.post(f"{one}/take-over", deeds.take_over),
+            web.post(f"{one}/hand-back", deeds.hand_back),
+            web.post(f"{one}/say", deeds.say),
+            web.post(f"{one}/block", deeds.block),
+            web.post(f"{one}/unblock", deeds.block),
+            web.post(one + "/messages/{message:[0-9a-f-]{36}}/resend", deeds.resend),
+            web.get(f"/console/messages/{_ID}/files/{{place:\\d{{1,3}}}}", inbox.media),
+            web.get("/console/start", deeds.start_form),
+            web.post("/console/start", deeds.start),
+            web.get("/console/articles", articles.articles),
+            web.get("/console/articles/new", articles.editor),
+            web.post("/console/articles/preview", articles.preview),
+            web.post("/console/articles", articles.save),
+            web.get(f"/console/articles/{_ID}", articles.editor),
+            web.post(f"/console/articles/{_ID}", articles.save),
+            web.get("/console/notifications", notifications.notifications),
+            web.post("/console/notifications/read", notifications.read_all),
+            web.get("/console/bell", notifications.bell),
+        ]
+    )
+
+
+async def _close(web_app: web.Application) -> None:
+    web_app[CONSOLES].close()

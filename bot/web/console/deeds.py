@@ -1,0 +1,102 @@
+"""What agents do in conversations: every button of the thread."""
+
+from aiohttp import web
+
+from bot.conversations.conversation import get_conversation
+from bot.crm.contact import set_blocked
+from bot.pipeline import staff
+from bot.records.tx import Tx
+from bot.web.console.door import Viewer, room, show, wants_fragment
+from bot.web.console.inbox import refreshed
+
+STARTABLE = ("whatsapp", "sms", "email", "telegram")
+
+
+async def _done(request: web.Request, viewer: Viewer, which: str, notice: str = "") -> web.Response:
+    """The thread as it is now; without htmx, the page again."""
+    if wants_fragment(request):
+        response = await refreshed(request, viewer, which, notice)
+        response.headers["HX-Trigger"] = "samvad:done"
+        return response
+    return web.Response(status=303, headers={"Location": f"/console/conversations/{which}"})
+
+
+@room
+async def take_over(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/take-over."""
+    which = request.match_info["id"]
+    await viewer.app.store.run(staff.take_over, viewer.actor, which)
+    return await _done(request, viewer, which)
+
+
+@room
+async def hand_back(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/hand-back."""
+    which = request.match_info["id"]
+    await viewer.app.store.run(staff.hand_back, viewer.actor, which)
+    return await _done(request, viewer, which)
+
+
+@room
+async def say(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/say: a reply to the customer, or a private note."""
+    app, which = viewer.app, request.match_info["id"]
+    form = await request.post()
+    text = str(form.get("text", ""))
+    if form.get("mode") == "note":
+        await app.store.run(staff.note, viewer.actor, which, text)
+        return await _done(request, viewer, which)
+    sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features)
+    return await _done(request, viewer, which, "console.held" if sent.held else "")
+
+
+@room
+async def resend(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/messages/{message}/resend."""
+    await viewer.app.store.run(staff.resend, viewer.actor, request.match_info["message"])
+    return await _done(request, viewer, request.match_info["id"])
+
+
+def _block(tx: Tx, conversation_id: str, blocked: bool) -> None:
+    conversation = get_conversation(tx, conversation_id)
+    set_blocked(tx, conversation["contact_id"], blocked)
+    tx.notify("conversation", conversation_id)
+
+
+@room
+async def block(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/block and …/unblock: the sender of a conversation."""
+    which = request.match_info["id"]
+    blocked = request.path.endswith("/block")
+    await viewer.app.store.run(_block, viewer.actor, which, blocked)
+    response = await _done(request, viewer, which)
+    if wants_fragment(request):
+        response.headers["HX-Trigger"] = "samvad:done, samvad:customer"
+    return response
+
+
+@room
+async def start_form(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """GET /console/start: write to somebody first."""
+    on = {channel for adapter in viewer.app.channels.values() for channel, _ in adapter.accounts}
+    channels = [channel for channel in STARTABLE if channel in on]
+    return show(request, viewer, "start.html", channels=channels)
+
+
+@room
+async def start(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST /console/start."""
+    form = await request.post()
+    given = {name: str(form.get(name, "")) for name in ("channel", "address", "text", "name")}
+    app = viewer.app
+    begun = await app.store.run(
+        staff.start,
+        viewer.actor,
+        **given,
+        features_of=app.runtime.features,
+        country=app.profile.country,
+    )
+    target = f"/console/conversations/{begun.conversation_id}?tab=mine"
+    if wants_fragment(request):
+        return web.Response(headers={"HX-Redirect": target})
+    return web.Response(status=303, headers={"Location": target})

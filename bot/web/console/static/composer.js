@@ -1,0 +1,46 @@
+/** The composer: Ctrl+Enter sends, a draft stays with its conversation until it was sent. */
+import { chosen } from "./list.js";
+import { toBottom } from "./merge.js";
+
+const key = (id) => `samvad:draft:${id}`;
+
+function prepare() {
+  const form = document.getElementById("composer");
+  if (!form || form.dataset.ready) return;
+  form.dataset.ready = "true";
+  const text = form.elements.text;
+  const id = chosen();
+  try {
+    text.value = text.value || localStorage.getItem(key(id)) || "";
+  } catch { /* forbidden */ }
+  text.addEventListener("input", () => {
+    try {
+      if (text.value) localStorage.setItem(key(id), text.value);
+      else localStorage.removeItem(key(id));
+    } catch { /* full or forbidden */ }
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
+      event.preventDefault();
+      if (text.value.trim() && !form.querySelector("[type=submit]").disabled) form.requestSubmit();
+    }
+  });
+  form.addEventListener("change", () => {
+    text.placeholder = form.elements.mode.value === "note" ? text.dataset.note : text.dataset.reply;
+  });
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target !== form || !event.detail.successful) return;
+    form.reset();
+    text.value = "";
+    text.placeholder = text.dataset.reply;
+    try {
+      localStorage.removeItem(key(id));
+    } catch { /* forbidden */ }
+    text.focus();
+    setTimeout(toBottom, 60);
+  });
+  toBottom();
+}
+
+document.addEventListener("htmx:afterSettle", prepare);
+prepare();

@@ -1,0 +1,6 @@
+/** The console's own behaviour, one module a subject; htmx does the fetching. */
+import "./merge.js";
+import "./list.js";
+import "./composer.js";
+import "./live.js";
+import "./page.js";

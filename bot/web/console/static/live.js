@@ -1,0 +1,37 @@
+/** What happens elsewhere: the server names what changed, and the parts on screen are fetched again. */
+import { chosen } from "./list.js";
+
+const line = document.getElementById("line");
+const waiting = new Map();
+let late = 0;
+
+/** Fetch a part of the page again; a burst of news is one fetch. */
+function refresh(selector) {
+  if (waiting.has(selector)) return;
+  waiting.set(selector, setTimeout(() => {
+    waiting.delete(selector);
+    const part = document.querySelector(selector);
+    if (part) window.htmx.trigger(part, "refresh");
+  }, 60));
+}
+
+const stream = new EventSource("/console/live");
+stream.addEventListener("ready", () => {
+  clearTimeout(late);
+  line.hidden = true;
+});
+stream.onerror = () => {
+  clearTimeout(late);
+  late = setTimeout(() => { line.hidden = false; }, 3000);
+  // A refusal ends the stream for good: perhaps the session ran out, perhaps a role changed.
+  if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+};
+stream.onmessage = (event) => {
+  const news = JSON.parse(event.data);
+  const open = chosen();
+  if (news.listed || news.everything) refresh("#list");
+  if (open && (news.everything || news.conversations.includes(open))) refresh("#messages");
+  const contact = document.getElementById("panel")?.dataset.contact;
+  if (contact && (news.everything || news.contacts.includes(contact) || news.conversations.includes(open))) refresh("#panel");
+  if (news.notifications || news.everything) refresh("#bell");
+};

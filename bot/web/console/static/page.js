@@ -1,0 +1,38 @@
+/** Small things of the page: the customer pane, menus, notices that go, times that grow. */
+document.addEventListener("click", (event) => {
+  const toggle = event.target.closest("[data-toggle-side]");
+  if (toggle) {
+    const open = document.getElementById("work").classList.toggle("with-side");
+    toggle.setAttribute("aria-expanded", String(open));
+    if (open) document.querySelector(".side").scrollIntoView({ block: "nearest" });
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+  document.getElementById("work")?.classList.remove("with-side");
+});
+
+const toast = document.getElementById("toast");
+let going = 0;
+new MutationObserver(() => {
+  clearTimeout(going);
+  const shown = document.getElementById("toast");
+  if (shown.textContent.trim()) going = setTimeout(() => shown.replaceChildren(), 8000);
+}).observe(toast.parentElement, { childList: true, subtree: true });
+
+const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const words = Object.fromEntries(units.map(([unit]) => [unit, new Intl.NumberFormat(document.documentElement.lang.split("-")[0], { style: "unit", unit, unitDisplay: "narrow" })]));
+setInterval(() => {
+  for (const time of document.querySelectorAll("time.ago[datetime]")) {
+    const seconds = (Date.now() - new Date(time.dateTime)) / 1000;
+    const [unit, size] = units.find(([, each]) => seconds >= each) || [];
+    if (unit) time.textContent = words[unit].format(Math.floor(seconds / size));
+  }
+}, 30000);

@@ -1,0 +1,21 @@
+"""Public pages: the front door and the knowledge base; and what all our pages share."""
+
+from aiohttp import web
+
+from bot.web.keys import APP
+from bot.web.pages import help as help_pages
+from bot.web.pages.home import home
+from bot.web.pages.site import install, pick_language
+
+
+def setup(web_app: web.Application) -> None:
+    """Add the routes `/`, `/help/…` and `/static/…`."""
+    install(web_app)
+    web_app.router.add_get("/", home)
+    web_app.router.add_get("/help", _to_help)
+    web_app.router.add_get("/help/{lang}", help_pages.articles)
+    web_app.router.add_get("/help/{lang}/{key}", help_pages.article)
+
+
+async def _to_help(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"/help/{pick_language(request, request.app[APP].profile.languages)}")

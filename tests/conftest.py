@@ -1,0 +1,27 @@
+"""Fixtures that every folder of tests may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.records.store import Store
+from tests.support.databases import PostgresServer, postgres_server, postgres_store, sqlite_store
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests of this process, started when the first asks for it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A Store on a fresh migrated database, once for each kind of database."""
+    if request.param == "sqlite":
+        with sqlite_store(tmp_path / "database") as made:
+            yield made
+    else:
+        with postgres_store(request.getfixturevalue("postgresql")) as made:
+            yield made

@@ -1,0 +1,148 @@
+"""Every role × every kind × list and get, over records owned by each kind of owner.
+
+What is expected is said here once more, in plain Python and independently of bot.records.permissions.
+"""
+
+from typing import Any
+
+import pytest
+
+from bot.records.actor import ROLES, SYSTEM
+from bot.records.query import Query, page
+from bot.records.store import Store
+from bot.web.api.kinds import KINDS
+from bot.web.api.routes import ROUTES
+from tests.support.people import OWNERS, Business, found
+from tests.support.web import bearer, serving
+
+EVERYBODY = set(ROLES)
+MAY_READ = {
+    "contacts": EVERYBODY,
+    "identities": EVERYBODY,
+    "accounts": EVERYBODY,
+    "leads": EVERYBODY,
+    "cases": EVERYBODY - {"marketer"},
+    "activities": EVERYBODY - {"marketer"},
+    "conversations": EVERYBODY - {"marketer"},
+    "messages": EVERYBODY - {"marketer"},
+    "articles": EVERYBODY,
+    "consents": EVERYBODY,
+    "events": EVERYBODY - {"marketer"},
+    "users": EVERYBODY,
+    "teams": EVERYBODY,
+    "channel_accounts": {"manager", "admin"},
+    "notifications": EVERYBODY,
+}
+SHARED = {"articles", "consents", "users", "teams", "channel_accounts"}
+"""Kinds whose records everyone sees who may read the kind."""
+
+
+def sees(role: str, kind: str, owner: str) -> bool:
+    """Whether a user of this role sees a record of this owner (of the record it hangs on)."""
+    if role not in MAY_READ[kind]:
+        return False
+    if role in ("manager", "admin") or kind in SHARED:
+        return True
+    if kind == "notifications":
+        return owner == "self"
+    if role == "agent":
+        return owner in ("self", "mate", "loner", "nobody")  # the team's, and what no team has
+    return owner in ("self", "mate", "nobody")
+
+
+def test_the_matrix_knows_every_kind() -> None:
+    assert set(MAY_READ) == {kind.entity.name for kind in KINDS.values()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_who_sees_what(store: Store, role: str) -> None:
+    business = store.write_now(found, SYSTEM, role)
+    async with serving(store) as client:
+        key = bearer(business.keys[role])
+
+        async def ask(path: str, **parameters: Any) -> tuple[int, Any]:
+            async with client.get(f"/api/v1/{path}", params=parameters, **key) as response:
+                return response.status, await response.json()
+
+        for path, kind in KINDS.items():
+            name = kind.entity.name
+            status, body = await ask(path, limit=200)
+            assert status == (200 if role in MAY_READ[name] else 403), name
+            if name in ("identities", "events"):
+                continue
+            rows = business.rows[name]
+            expected = {record for owner, record in rows.items() if sees(role, name, owner)}
+            if status == 200:
+                assert {row["id"] for row in body["data"]} == expected, name
+            for owner, record in rows.items():
+                status, _ = await ask(f"{path}/{record}")
+                allowed = 200 if sees(role, name, owner) else 404
+                assert status == (allowed if role in MAY_READ[name] else 403), (name, owner)
+        await _check_dependent_kinds(ask, business, role)
+        for path in ("identities", "events"):
+            _, body = await ask(path, limit=200, fields="id")
+            listed = {row["id"] for row in body.get("data", ())}
+            query = Query(path, limit=None, fields=("id",))
+            for row in store.read_now(page, SYSTEM, KINDS[path].entity, query).rows:
+                status, _ = await ask(f"{path}/{row['id']}")
+                assert status == (403 if role not in MAY_READ[path] else 200 if row["id"] in listed else 404)
+
+
+async def _check_dependent_kinds(ask: Any, business: Business, role: str) -> None:
+    """Identities follow their contact, events the record they speak of."""
+    _, body = await ask("identities", limit=200)
+    owners = {record: owner for owner, record in business.rows["contacts"].items()}
+    assert {owners[row["contact_id"]] for row in body["data"]} == {
+        o for o in OWNERS if sees(role, "contacts", o)
+    }
+    _, everything = await ask("contacts", limit=200)
+    for row in everything["data"]:
+        assert len(row["phones"]) == 1 and len(row["emails"]) == 1
+    if role == "marketer":
+        return
+    _, body = await ask("events", limit=200)
+    whose = {record: (name, o) for name, rows in business.rows.items() for o, record in rows.items()}
+    seen = {whose[row["record_id"]] for row in body["data"] if row["record_id"] in whose}
+    unlogged = {"channel_accounts"} if role not in ("manager", "admin") else set()
+    expected = {
+        (name, owner)
+        for name, rows in business.rows.items()
+        for owner in rows
+        if sees(role, name, owner) and name not in unlogged
+    }
+    if role not in ("manager", "admin"):
+        expected = {pair for pair in expected if pair[0] != "users"}  # staff's own events are for managers
+    assert seen == expected
+
+
+@pytest.mark.parametrize("key", ["", "samvad_forged", "é"])
+async def test_without_a_key_nothing_is_told(store: Store, key: str) -> None:
+    async with serving(store) as client:
+        for route in ROUTES:
+            path = route.path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            async with client.request(route.method, path, headers=headers) as response:
+                assert response.status == (401 if route.signed else 200), path
+                if route.signed:
+                    assert response.headers["WWW-Authenticate"] == "Bearer"
+                    assert (await response.json())["code"] == "not_signed_in"
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_writing_follows_the_same_rule(store: Store, role: str) -> None:
+    """Who may not see a conversation cannot write in it, take it over or hand it back."""
+    business = store.write_now(found, SYSTEM, role)
+    async with serving(store) as client:
+        for owner, conversation in business.rows["conversations"].items():
+            may = sees(role, "conversations", owner)
+            wanted = 403 if role == "marketer" else None if may else 404
+            asked: list[tuple[str, dict[str, Any]]] = [
+                ("messages", {"json": {"conversation_id": conversation, "text": "Hello"}}),
+                (f"conversations/{conversation}/take-over", {}),
+                (f"conversations/{conversation}/hand-back", {}),
+            ]
+            for path, body in asked:
+                key = bearer(business.keys[role])
+                async with client.post(f"/api/v1/{path}", **body, **key) as response:
+                    accepted = 202 if path == "messages" else 200
+                    assert response.status == (wanted or accepted), (owner, path, await response.text())

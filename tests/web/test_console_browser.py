@@ -1,0 +1,130 @@
+"""A customer and an agent, each in a real browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot.ids import new_id
+from tests.web.conftest import PASSWORD, Site
+
+
+@pytest.fixture
+def pages(browser: Any) -> Iterator[Any]:
+    """`pages(width)` is a page of a fresh browser profile; what its console complains of fails the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def make(width: int = 1280, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 860}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def sign_in(page: Any, site: Site, email: str) -> None:
+    page.goto(f"{site.url}/console")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/console/conversations*")
+
+
+def write(page: Any, text: str) -> None:
+    page.locator("#samvad-widget textarea").fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_a_customer_is_answered_by_an_agent_live(site: Site, pages: Any) -> None:
+    mark = new_id()[-8:]
+    customer = pages(1440)
+    customer.goto(f"{site.url}/?lang=en")
+    widget = customer.locator("#samvad-widget")
+    write(customer, f"Hello, I am order {mark}")
+    widget.locator(".theirs").first.wait_for()
+    assert widget.locator(".mine .tick").first.get_attribute("aria-label") == "Received"
+    customer.reload()
+    widget.locator(".mine", has_text=mark).wait_for()
+
+    agent = pages(1440)
+    sign_in(agent, site, site.user("agent", "Desk"))
+    write(customer, "I want to talk to a person")
+    agent.goto(f"{site.url}/console/conversations?tab=waiting")
+    agent.keyboard.press("j")
+    row = agent.locator(".row").last
+    row.wait_for()
+    row.click()
+    agent.locator(".message", has_text=mark).wait_for()
+    agent.get_by_role("button", name="Take over").click()
+    agent.get_by_role("button", name="Hand back").wait_for()
+    agent.fill("#composer textarea", f"Your order {mark} leaves today")
+    agent.reload()  # the draft is kept
+    assert mark in agent.input_value("#composer textarea")
+    agent.focus("#composer textarea")
+    agent.keyboard.press("Control+Enter")
+    widget.locator(".theirs", has_text=f"Your order {mark} leaves today").wait_for()
+    agent.locator(".message.outbound", has_text="leaves today").wait_for()
+    assert agent.input_value("#composer textarea") == ""
+    write(customer, "Thank you so much")
+    agent.locator(".message.inbound", has_text="Thank you so much").wait_for()
+    assert widget.locator(".theirs").last.inner_text().count("leaves today") == 1  # the bot is silent
+
+
+def test_what_is_written_without_a_line_goes_out_later_and_once(site: Site, pages: Any) -> None:
+    customer = pages(1440)
+    customer.goto(f"{site.url}/?lang=en")
+    widget = customer.locator("#samvad-widget")
+    customer.wait_for_function("localStorage.length > 0")
+    customer.route_web_socket("**/widget/ws", lambda line: line.close())
+    customer.reload()
+    write(customer, "Is the shop open on Sunday?")
+    widget.locator(".mine[data-own=sending]").wait_for()
+    widget.get_by_role("status").wait_for()
+    customer.unroute_all()
+    page = customer.context.new_page()
+    page.goto(f"{site.url}/?lang=en")
+    again = page.locator("#samvad-widget .mine")
+    page.locator("#samvad-widget .mine[data-own=seen]").wait_for()
+    assert again.count() == 1
+
+
+def test_the_widget_by_keyboard_on_a_phone(site: Site, pages: Any) -> None:
+    phone = pages(390, color_scheme="dark", reduced_motion="reduce")
+    phone.goto(f"{site.url}/?lang=hi")
+    opener = phone.get_by_role("button", name="चैट खोलें")
+    opener.focus()
+    phone.keyboard.press("Enter")
+    dialog = phone.get_by_role("dialog")
+    box = dialog.bounding_box()
+    assert box is not None and box["width"] == 390 and dialog.get_attribute("aria-modal") == "true"
+    for _ in range(12):
+        phone.keyboard.press("Tab")
+        assert phone.evaluate("document.activeElement.id") == "samvad-widget"
+    phone.keyboard.press("Escape")
+    opener.wait_for()
+    assert phone.evaluate("document.activeElement.shadowRoot.activeElement.className") == "launcher"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_rooms_fit_their_screen_and_name_their_fields(site: Site, pages: Any, width: int) -> None:
+    conversation = site.conversation("I want to talk to a person")
+    page = pages(width)
+    sign_in(page, site, site.user("manager"))
+    for room in ("conversations", f"conversations/{conversation}", "articles/new", "start", "notifications"):
+        page.goto(f"{site.url}/console/{room}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, room
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll(
+                'button, a[href], summary, input:not([type=hidden]), select, textarea')]
+            .filter((e) => e.checkVisibility())
+            .filter((e) => !(e.innerText.trim() || e.getAttribute('aria-label') || e.labels?.length))
+            .map((e) => e.outerHTML.slice(0, 120))"""
+        )
+        assert unnamed == [], room

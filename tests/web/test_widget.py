@@ -1,0 +1,186 @@
+"""The widget's script and its line to us."""
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.ids import new_id
+from bot.messages import MediaKind
+from bot.records.actor import SYSTEM
+from bot.web.pages.extra import File
+from bot.web.widget.thread import _file, file_of_token
+from bot.web.widget.visitor import recognise
+from tests.web.conftest import Site
+
+
+class Page:
+    """A visitor's page as the script plays it."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.welcome: dict[str, Any] = {}
+
+    async def hear(self, kind: str, seconds: float = 10) -> dict[str, Any]:
+        """The next message of this kind."""
+        async with asyncio.timeout(seconds):
+            while True:
+                data: dict[str, Any] = await self.socket.receive_json()
+                if data["type"] == kind:
+                    return data
+
+    async def say(self, text: str, client_id: str | None = None, **more: str) -> str:
+        """Write; returns the id the page gave it."""
+        which = client_id or new_id()
+        await self.socket.send_json({"type": "message", "id": which, "text": text, **more})
+        return which
+
+
+@pytest.fixture
+async def http(site: Site) -> Any:
+    async with aiohttp.ClientSession(site.url) as session:
+        yield session
+
+
+async def open_page(http: aiohttp.ClientSession, token: object = None, lang: str = "en", **more: Any) -> Page:
+    page = Page(await http.ws_connect("/widget/ws", headers={"Origin": "https://another.example"}))
+    await page.socket.send_json({"type": "hello", "token": token, "lang": lang, "after": None, **more})
+    page.welcome = await page.hear("welcome")
+    return page
+
+
+async def test_script_is_one_small_file_that_browsers_keep(http: aiohttp.ClientSession) -> None:
+    answer = await http.get("/widget.js")
+    body = await answer.text()
+    assert answer.status == 200 and answer.content_type == "text/javascript"
+    assert len(body.encode()) < 40 * 1024 and len(gzip.compress(body.encode())) < 12 * 1024
+    assert "innerHTML" not in body and "eval(" not in body and "import(" not in body
+    assert "चैट खोलें" in body and "Chat kholein" in body and "Asha Kitchens" in body
+    again = await http.get("/widget.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status == 304
+
+
+async def test_a_message_is_acknowledged_answered_and_kept_over_a_reload(http: aiohttp.ClientSession) -> None:
+    page = await open_page(http)
+    assert page.welcome["messages"] == [] and page.welcome["business"] == "Asha Kitchens"
+    written = await page.say("Hello")
+    assert (await page.hear("accepted"))["id"] == written
+    said = [(await page.hear("message"))["message"] for _ in range(2)]
+    mine = next(one for one in said if one["author"] == "contact")
+    answer = next(one for one in said if one["author"] == "bot")
+    assert mine["client"] == written and mine["text"] == "Hello" and answer["text"]
+    await page.socket.close()
+
+    again = await open_page(http, page.welcome["token"])
+    assert again.welcome["visitor"] == page.welcome["visitor"]
+    assert [one["id"] for one in again.welcome["messages"]] == sorted(one["id"] for one in said)
+    later = await open_page(http, page.welcome["token"], after=answer["id"])
+    assert later.welcome["messages"] == []
+
+
+async def test_the_same_message_sent_again_is_stored_once_and_seen_in_every_tab(http: Any) -> None:
+    one = await open_page(http)
+    two = await open_page(http, one.welcome["token"])
+    written = await one.say("Is anyone there?")
+    await one.hear("accepted")
+    await one.say("Is anyone there?", written)
+    await one.hear("accepted")
+    heard = [(await two.hear("message"))["message"] for _ in range(2)]
+    assert sum(message.get("client") == written for message in heard) == 1
+    await asyncio.sleep(0.3)
+    fresh = await open_page(http, one.welcome["token"])
+    assert sum(message["author"] == "contact" for message in fresh.welcome["messages"]) == 1
+
+
+@pytest.mark.parametrize("token", ["visitor:018f0000-0000-7000-8000-000000000000.forged", 7, "", "x" * 9999])
+async def test_nobody_gets_into_a_conversation_with_a_forged_token(http: Any, token: object) -> None:
+    page = await open_page(http, token)
+    assert page.welcome["token"] != token and page.welcome["messages"] == []
+
+
+def test_a_token_signed_for_something_else_is_no_visitor(site: Site) -> None:
+    stranger = site.app.sign("csrf:visitor:018f0000-0000-7000-8000-000000000000")
+    assert recognise(site.app, stranger)[1] != stranger
+    odd = site.app.sign("visitor:' or 1=1")
+    assert recognise(site.app, odd)[1] != odd
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({"type": "message", "id": "a", "text": "x" * 4097}, "too_large"),
+        ({"type": "message", "id": "a", "text": "  "}, "invalid_input"),
+        ({"type": "message", "id": 4, "text": "x"}, "invalid_input"),
+        ({"type": "dance"}, "invalid_input"),
+        ([1, 2], "invalid_input"),
+    ],
+)
+async def test_what_cannot_be_used_is_refused_in_words(http: Any, sent: Any, code: str) -> None:
+    page = await open_page(http, lang="hi")
+    await page.socket.send_json(sent)
+    error = await page.hear("error")
+    assert error["code"] == code and any("ऀ" <= char <= "ॿ" for char in error["text"])
+    await page.say("Hello")
+    await page.hear("accepted")
+
+
+async def test_who_writes_too_fast_is_asked_to_wait(http: Any) -> None:
+    page = await open_page(http)
+    for _ in range(21):
+        await page.say("again")
+    error = await page.hear("error")
+    assert error["code"] == "too_fast" and error["retry_after"] > 0 and error["text"]
+
+
+async def test_babble_and_too_large_frames_end_the_line(http: Any) -> None:
+    socket = await http.ws_connect("/widget/ws")
+    await socket.send_str("not json")
+    assert (await socket.receive(5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+    page = await open_page(http)
+    await page.socket.send_str(json.dumps({"type": "message", "id": "a", "text": "x" * 60_000}))
+    kind = (await page.socket.receive(5)).type
+    assert kind in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+
+async def test_a_file_is_handed_out_by_its_signed_address_and_does_no_harm(site: Site, http: Any) -> None:
+    ref = site.app.media.put(b"<script>alert(1)</script>")
+    picture = _file(File(0, MediaKind.IMAGE, "image/png", "a b.png", 3, ref), site.app)
+    answer = await http.get(picture["url"])
+    assert answer.status == 200 and answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    page = _file(File(0, MediaKind.DOCUMENT, "text/html", "x.html", 3, ref), site.app)
+    answer = await http.get(page["url"])
+    assert answer.content_type == "application/octet-stream"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert (await http.get("/widget/media/bWVkaWE6.forged")).status == 404
+    assert file_of_token(site.app, site.app.sign("visitor:x")) is None
+
+
+async def test_a_person_who_takes_over_is_told_to_the_page_and_heard_in_it(
+    site: Site, http: Any, staff: Any
+) -> None:
+    page = await open_page(http)
+    await page.say("Hello")
+    await page.hear("message")
+    colleague = await staff("manager")
+    conversation = site.conversation("are you there", page.welcome["visitor"])
+    await colleague.post(f"/console/conversations/{conversation}/take-over")
+    assert (await page.hear("owner"))["owner"] == "human"
+    await colleague.post(f"/console/conversations/{conversation}/say", text="I am", mode="reply")
+    while (heard := (await page.hear("message"))["message"])["author"] != "agent":
+        pass
+    assert heard["text"] == "I am" and heard["name"]
+    await colleague.post(f"/console/conversations/{conversation}/say", text="secret", mode="note")
+    fresh = await open_page(http, page.welcome["token"])
+    assert all(message["text"] != "secret" for message in fresh.welcome["messages"])
+
+
+def test_all_widget_words_are_there_in_every_language(site: Site) -> None:
+    assert site.app.store.read_now(lambda tx: tx.actor, SYSTEM) is SYSTEM
+    wrong = [
+        line for line in site.app.words.check() if "widget." in line or "page." in line or "console." in line
+    ]
+    assert wrong == []

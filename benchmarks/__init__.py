@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.crash import bench_crash
+from benchmarks.storm import bench_storm
 from benchmarks.turn import bench_turn
 from benchmarks.webhook import bench_webhook
 
-BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {"turn": bench_turn, "webhook": bench_webhook}
+BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "turn": bench_turn,
+    "webhook": bench_webhook,
+    "storm": bench_storm,
+    "crash": bench_crash,
+}
 """name -> benchmark(quick, say) -> figures."""

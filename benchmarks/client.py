@@ -21,18 +21,18 @@ from benchmarks.script import SCRIPT
 SECRET = b"a secret of the app"
 
 
-def body_of(sender: str, text: str) -> bytes:
+def body_of(sender: str, text: str, message_id: str = "", account: str = PHONE_ID) -> bytes:
     """One WhatsApp Cloud API message webhook."""
     message = {
         "from": sender,
-        "id": f"wamid.{uuid.uuid4()}",
+        "id": message_id or f"wamid.{uuid.uuid4()}",
         "timestamp": str(int(time.time())),
         "type": "text",
         "text": {"body": text},
     }
     value = {
         "messaging_product": "whatsapp",
-        "metadata": {"display_phone_number": "15550000000", "phone_number_id": PHONE_ID},
+        "metadata": {"display_phone_number": "15550000000", "phone_number_id": account},
         "contacts": [{"profile": {"name": "Asha"}, "wa_id": sender}],
         "messages": [message],
     }

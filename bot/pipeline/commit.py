@@ -127,8 +127,6 @@ class TurnCommit:
         now = self._conversation(contact_id)
         writes = self._writes(contact_id, now)
         now |= writes.conversation
-        if now["owner"] != self._before("owner", "bot"):
-            now["owner_epoch"] += 1
         self._inbound(contact_id, now)
         stopped_at = self._stop_state(writes)
         self._outbound(contact_id, now, writes, stopped_at)

@@ -22,6 +22,10 @@ IN_FLIGHT = 16
 IN_FLIGHT_WITH_LLM = 64
 MAX_CONFLICTS = 5
 CLOSE_S = 10.0
+FLOOD = 3
+"""Webhooks waiting for their commit at which turns begin to give way."""
+TURNS_IN_A_FLOOD = 2
+MAX_WAITS = 100
 _RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _BUSY_RETRY_S = 0.5
 
@@ -29,8 +33,15 @@ _BUSY_RETRY_S = 0.5
 class Lanes:
     """Takes lanes that have something waiting and runs their turns."""
 
-    def __init__(self, runtime: Runtime, deliver: Callable[[str, list[Outgoing]], None]) -> None:
-        """`deliver` takes over the rows a turn leased."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        deliver: Callable[[str, list[Outgoing]], None],
+        receiving: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`deliver` takes over the rows a turn leased; `receiving()` is how many webhooks wait for their
+        commit: a provider's patience is shorter than a customer's."""
+        self._receiving = receiving
         self._runtime = runtime
         self._deliver = deliver
         self._turns = Turns(runtime)
@@ -98,6 +109,10 @@ class Lanes:
             if lane_id in self._running:
                 self._dirty.add(lane_id)
                 continue
+            await self._give_way()
+            if lane_id in self._running:
+                self._dirty.add(lane_id)
+                continue
             self._running.add(lane_id)
             try:
                 await self._work_off(lane_id)
@@ -112,6 +127,13 @@ class Lanes:
                 if lane_id in self._dirty:
                     self._dirty.discard(lane_id)
                     self._queue(lane_id)
+
+    async def _give_way(self) -> None:
+        """Under a flood few turns run at once, so that webhooks are stored and answered in time."""
+        for _ in range(MAX_WAITS):
+            if self._receiving() < FLOOD or len(self._running) < TURNS_IN_A_FLOOD:
+                return
+            await asyncio.sleep(0.01)
 
     def _later(self, lane_id: str, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._queue, lane_id)

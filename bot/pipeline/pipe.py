@@ -29,7 +29,7 @@ class Pipe:
         """Starts nothing yet."""
         self.runtime = runtime
         self.deliverer = Deliverer(runtime)
-        self.lanes = Lanes(runtime, self.deliverer.hand_over)
+        self.lanes = Lanes(runtime, self.deliverer.hand_over, lambda: self.receiver.in_flight)
         self.statuses = Statuses(runtime)
         self.receiver = Receiver(runtime, self.lanes.wake, self.statuses.wake)
         self.recovery = Recovery(runtime, self.lanes.wake, self.deliverer.wake)

@@ -78,7 +78,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     if (user := _user()) is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     data = folder / "data"
-    initdb = [programs / "initdb", "-D", data, "-U", "samvad", "-A", "trust", "-E", "UTF8"]
+    initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", "samvad", "-A", "trust", "-E", "UTF8"]
     server = PostgresServer(folder)
     try:
         made = subprocess.run(
@@ -90,7 +90,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         )
         if made.returncode != 0:
             raise Unavailable(made.stderr.decode())
-        command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
         command += ["-c", "max_connections=200", "-c", "shared_buffers=256MB"]
         server.start([*command, "-c", f"fsync={'on' if durable else 'off'}"])
         yield server

@@ -147,7 +147,7 @@ class WhatsAppEmulator(Server, Waits):
         if wrong:
             return _error(400, 100 if "receiver" in wrong else 131009, wrong)
         message_id = f"wamid.{uuid.uuid4().hex}"
-        self.sent.append(body | {"id": message_id})
+        self.sent.append(body | {"id": message_id, "at": time.time()})
         if self.auto_status and self.target:
             self.later(self._report(message_id))
         if fault is not None:

@@ -6,7 +6,8 @@ from bot.web.console import articles, deeds, inbox, notifications, sign_in
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
 from bot.web.pages.site import install
 
-_ID = "{id:[0-9a-f-]{36}}"
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID = f"{{id:{_UUID}}}"
 
 
 def setup(web_app: web.Application) -> None:
@@ -35,7 +36,7 @@ def setup(web_app: web.Application) -> None:
             web.post(f"{one}/say", deeds.say),
             web.post(f"{one}/block", deeds.block),
             web.post(f"{one}/unblock", deeds.block),
-            web.post(one + "/messages/{message:[0-9a-f-]{36}}/resend", deeds.resend),
+            web.post(f"{one}/messages/{{message:{_UUID}}}/resend", deeds.resend),
             web.get(f"/console/messages/{_ID}/files/{{place:\\d{{1,3}}}}", inbox.media),
             web.get("/console/start", deeds.start_form),
             web.post("/console/start", deeds.start),

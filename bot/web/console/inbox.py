@@ -1,6 +1,7 @@
 """The inbox: the live list, the thread, the customer panel."""
 
 import asyncio
+import re
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from bot.web.console.queries import TABS, ListPage, Tab, list_conversations, rea
 from bot.web.pages.extra import buttons_of, files_of, place_of
 from bot.web.pages.files import send_file
 
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 HELPERS: dict[str, Any] = {"files_of": files_of, "buttons_of": buttons_of, "place_of": place_of}
 
 
@@ -81,6 +83,8 @@ async def messages(request: web.Request, viewer: Viewer) -> web.StreamResponse:
 async def refreshed(request: web.Request, viewer: Viewer, which: str, notice: str = "") -> web.Response:
     """The thread as it is now, to be merged into the page; `notice` is a key of what to tell."""
     before = request.query.get("before", "")
+    if before and not _ID.fullmatch(before):
+        raise NotFound("There is no such message")
     thread = await viewer.app.store.read(read_thread, viewer.actor, which, before)
     return show(
         request,

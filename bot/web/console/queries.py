@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -85,6 +86,7 @@ def _cursor(text: str) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
     moment, _, last = text.partition("~")
     try:
         when = datetime.fromisoformat(moment)
+        UUID(last)
     except ValueError as error:
         raise InvalidInput("That is no page of this list", field="after") from error
     return sa.literal(when, _c.last_message_at.type), sa.literal(last, _c.id.type)

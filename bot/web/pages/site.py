@@ -117,6 +117,7 @@ def render(
         "business": app.profile.name,
         "clock": partial(times.clock, lang=lang, zone=app.profile.time_zone),
         "day": partial(times.day, lang=lang, zone=app.profile.time_zone),
+        "date": partial(times.date, lang=lang, zone=app.profile.time_zone),
         "ago": partial(times.ago, lang=lang),
         "iso": times.iso,
     }

@@ -1,6 +1,7 @@
 """Moments as people read them: in the business's time zone, in the reader's language."""
 
-from datetime import date, datetime, timedelta
+import datetime as dates
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -19,7 +20,7 @@ def _locale(lang: str) -> Locale:
         return Locale.parse("en_IN")
 
 
-def local_day(moment: datetime, zone: str) -> date:
+def _local_day(moment: datetime, zone: str) -> dates.date:
     """The day it was where the business is."""
     return moment.astimezone(ZoneInfo(zone)).date()
 
@@ -31,7 +32,12 @@ def clock(moment: datetime, *, lang: str, zone: str) -> str:
 
 def day(moment: datetime, *, lang: str, zone: str) -> str:
     """The day, `Monday, 3 March`."""
-    return format_date(local_day(moment, zone), "EEEE, d MMMM", locale=_locale(lang))
+    return format_date(_local_day(moment, zone), "EEEE, d MMMM", locale=_locale(lang))
+
+
+def date(moment: datetime, *, lang: str, zone: str) -> str:
+    """The date, `3 March 2026`."""
+    return format_date(_local_day(moment, zone), "long", locale=_locale(lang))
 
 
 def ago(moment: datetime | None, *, lang: str) -> str:

@@ -1,4 +1,4 @@
-"""`/widget/ws`: what a page and we say to each other. docs/widget.md describes the messages.
+"""`/widget/ws`: what a page and we say to each other, one JSON object a frame.
 
 The page says hello and gets its conversation; each message of the visitor is acknowledged once it is
 stored; whatever leaves to the visitor, or was written in another tab, is pushed.
@@ -108,6 +108,7 @@ async def _take(web_app: web.Application, page: Page, data: dict[str, Any] | Non
         if data is None:
             raise InvalidInput("not a JSON object")
         message = inbound_from_page(data, page.visitor)
+        web_app[HUB].expect(page.visitor)
         await app.receive(Parsed(messages=(message,)), "webchat")
     except SamvadError as error:
         text = app.words.say(error.locale_key, page.lang)

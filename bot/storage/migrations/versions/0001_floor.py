@@ -3,6 +3,8 @@
 In PostgreSQL events and messages are range-partitioned by their UUIDv7 ids, which is by time.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -24,7 +26,7 @@ def _create_events() -> None:
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     if on_postgresql:
         op.execute("CREATE SEQUENCE events_seq")
-        order = (
+        order: tuple[sa.Column[Any], ...] = (
             sa.Column("id", Id, primary_key=True),
             sa.Column("seq", sa.BigInteger, server_default=sa.text("nextval('events_seq')"), nullable=False),
             # Below the oldest running transaction nothing can appear any more: readers follow commit order.

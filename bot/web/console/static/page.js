@@ -3,8 +3,9 @@ document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggle-side]");
   if (toggle) {
     const open = document.getElementById("work").classList.toggle("with-side");
-    toggle.setAttribute("aria-expanded", String(open));
-    if (open) document.querySelector(".side").scrollIntoView({ block: "nearest" });
+    const opener = document.querySelector(".side-toggle");
+    opener.setAttribute("aria-expanded", String(open));
+    (open ? document.querySelector(".side-close") : opener).focus();
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;

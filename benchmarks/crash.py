@@ -179,7 +179,7 @@ class _Storm:
 
     async def _kill_on_the_way(self, total: int) -> None:
         for kill in range(1, KILLS + 1):
-            while self.sent < total * kill / (KILLS + 1):  # noqa: ASYNC110 (a count, not an event)
+            while self.sent < total * kill / (KILLS + 1):
                 await asyncio.sleep(0.01)
             server = self._servers[kill % len(self._servers)]
             server.kill()

@@ -32,12 +32,13 @@ from bot.knowledge.library import Library
 from bot.llm import LLM
 from bot.media import MediaStore
 from bot.messages import Accepted, Channel, Parsed
+from bot.notices import Notice
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.keys import KeyRing, derive
 from bot.records.store import Store
-from bot.records.tx import Notice, Tx
+from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.storage import Database
 from bot.storage.migrate import load_secret, upgrade

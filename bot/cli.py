@@ -193,9 +193,12 @@ def kb_check(folder: Path) -> None:
 @flows.command("check")
 def flows_check() -> None:
     """Check every flow; problems name the file, the line and what to do."""
+    from bot.dialogs.actions import ACTIONS
     from bot.dialogs.flows import load_flows
+    from bot.i18n import Words
 
-    print(f"{len(load_flows())} flows are fine.")
+    found = load_flows(actions=ACTIONS, knows=Words.load().has)
+    print(f"{len(found)} flows are fine.")
 
 
 @locale.command("check")
@@ -230,11 +233,11 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn or webhook")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm or crash")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
 ) -> None:
-    """Measure a hot path against the same work's bare statements, in interleaved rounds of one run."""
+    """Measure: turn and webhook against the same work's bare statements, storm and crash by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

@@ -55,7 +55,11 @@ def configure(level: str = "info") -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[structlog.processors.JSONRenderer(ensure_ascii=False)]
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
     )
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)

@@ -61,6 +61,7 @@ class Dispatcher:
 
     def once(self) -> int:
         """Hand out what is due now; returns how many timers."""
+        self._queue.connection.ping()  # before anything is leased: an absent queue must not hold timers up
         due = self._store.write_now(hand_out, SYSTEM)
         for row in due:
             # No retry in the queue: a row whose lease ends undone is handed out again.

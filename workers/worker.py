@@ -31,13 +31,20 @@ def run_worker(settings: Settings, redis_url: str) -> int:
     return 0
 
 
+class _Worker(SimpleWorker):
+    """Looks for a queue that went away every few seconds, not every minute."""
+
+    max_connection_wait_time = 4.0
+
+
 def _work(redis: Redis) -> bool:
     """Work jobs off; True when a signal asked to stop, False when Redis went away."""
-    worker = SimpleWorker([Queue(QUEUE, connection=redis)], connection=redis)
     try:
+        worker = _Worker([Queue(QUEUE, connection=redis)], connection=redis)
         worker.work(with_scheduler=False, logging_level="WARNING")
     except (RedisError, OSError) as error:
         _log.warning("queue_away", error=str(error))
+        return False
     return bool(worker._stop_requested)
 
 

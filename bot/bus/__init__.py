@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from bot import metrics
 from bot.ids import new_id
 from bot.logs import logger
-from bot.records.tx import Notice
+from bot.notices import Notice
 
 _CHANNEL = "samvad:notices"
 POLL_S = 2.0

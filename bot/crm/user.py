@@ -173,17 +173,18 @@ def check_password(password_hash: str | None, password: str) -> bool:
         return False
 
 
-def sign_in(tx: Tx, email: str, password: str) -> str:
-    """A console session token for the right password. Raises NotSignedIn; runs argon2, so not in the loop."""
+def for_sign_in(tx: Tx, email: str) -> Record | None:
+    """The active user of this address with their password's hash; None for an unknown one."""
     table = USER.table
-    row = tx.row(sa.select(table).where(table.c.email == email.strip().lower(), table.c.active))
-    if not check_password(row["password_hash"] if row else None, password) or row is None:
-        raise NotSignedIn("That address and password do not fit together.")
+    return tx.row(sa.select(table).where(table.c.email == email.strip().lower(), table.c.active))
+
+
+def open_session(tx: Tx, user_id: str) -> str:
+    """A console session's token, after `check_password`, which is slow and stays outside transactions."""
     token = secrets.token_urlsafe(32)
-    tx.execute(
-        console_sessions.insert(),
-        {"digest": _digest(token), "user_id": row["id"], "expires_at": tx.now + SESSION_LIFE},
-    )
+    row = {"digest": _digest(token), "user_id": user_id, "expires_at": tx.now + SESSION_LIFE}
+    tx.execute(console_sessions.delete().where(console_sessions.c.expires_at < tx.now))
+    tx.execute(console_sessions.insert(), row)
     return token
 
 

@@ -17,6 +17,7 @@ from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
 from bot.messages import ChannelName, Features, InboundMessage
+from bot.pipeline import files
 from bot.pipeline.load import LaneState
 from bot.pipeline.payloads import buttons_to_json, extra_of
 from bot.pipeline.runtime import Runtime
@@ -189,9 +190,12 @@ class TurnCommit:
 
     def _inbound(self, contact_id: str, now: dict[str, Any]) -> None:
         for event, said in zip(self.decided.events, self.decided.messages, strict=False):
+            message_id = new_id()
+            if files.has_remote(said):
+                files.want(self.tx, message_id)
             self.rows.append(
                 {
-                    "id": new_id(),
+                    "id": message_id,
                     "conversation_id": now["id"],
                     "contact_id": contact_id,
                     "channel": self.channel,

@@ -146,6 +146,7 @@ class Lanes:
         if state is None:  # another process is at it; look again, in case it did not see what we stored
             self._later(lane_id, _BUSY_RETRY_S)
             return
+        await runtime.know(state.lane["channel_account_id"])
         while state.events:
             batch = first_batch(state.events, runtime.gather_ms(state.lane["channel_account_id"]))
             more = len(batch) < len(state.events) or lane_id in self._dirty

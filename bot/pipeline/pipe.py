@@ -7,6 +7,7 @@ from datetime import timedelta
 from bot.logs import logger
 from bot.messages import Accepted, Channel, Listener, Parsed, Receive
 from bot.pipeline.deliver import Deliverer
+from bot.pipeline.files import Files
 from bot.pipeline.lanes import Lanes
 from bot.pipeline.receive import Receiver
 from bot.pipeline.recover import Recovery
@@ -18,7 +19,7 @@ from bot.records.store import explain
 
 _log = logger("pipe")
 LISTENER_LEASE = timedelta(seconds=20)
-LOCAL_TOPICS = frozenset({"lane", "status", "outbox"})
+LOCAL_TOPICS = frozenset({"lane", "status", "outbox", "media"})
 """Notices that a serving process keeps to itself: another would only fight it for the same lane."""
 
 
@@ -31,6 +32,7 @@ class Pipe:
         self.deliverer = Deliverer(runtime)
         self.lanes = Lanes(runtime, self.deliverer.hand_over, lambda: self.receiver.in_flight)
         self.statuses = Statuses(runtime)
+        self.files = Files(runtime)
         self.receiver = Receiver(runtime, self.lanes.wake, self.statuses.wake)
         self.recovery = Recovery(runtime, self.lanes.wake, self.deliverer.wake)
         self._tasks: list[asyncio.Task[None]] = []
@@ -54,6 +56,7 @@ class Pipe:
         await self.lanes.close()
         await self.deliverer.close()
         await self.statuses.close()
+        await self.files.close()
 
     @property
     def idle(self) -> bool:
@@ -75,6 +78,8 @@ class Pipe:
                 self.statuses.wake()
             elif notice.topic == "outbox":
                 self.deliverer.wake(notice.id)
+            elif notice.topic == "media":
+                self.files.wake(notice.id)
 
     async def _listen(self, channel: Channel, listener: Listener) -> None:
         """Run a listener for ever, under a lease where there may be one only."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.bus import Bus
+from bot.conversations.channel_account import all_accounts
 from bot.crm.business import Profile
 from bot.dialogs.commands import Understood
 from bot.dialogs.turn import SearchKnowledge, Turn
@@ -15,6 +16,7 @@ from bot.errors import ChannelRejected
 from bot.i18n import Words
 from bot.media import MediaStore
 from bot.messages import Channel, ChannelName, Features
+from bot.records.actor import SYSTEM
 from bot.records.store import Store
 from bot.settings import Settings
 
@@ -70,6 +72,12 @@ class Runtime:
             if known == account_id:
                 return adapter, channel, address  # type: ignore[return-value]
         raise ChannelRejected("This channel account is not set up here")
+
+    async def know(self, account_id: str) -> None:
+        """Look an account up that was added since this process started."""
+        if account_id not in self.accounts.values():
+            found = await self.store.read(all_accounts, SYSTEM)
+            self.accounts.update({parts: account for account, parts in found.items()})
 
     def channel(self, adapter: str) -> Channel:
         """The adapter. Raises ChannelRejected when it is not on."""

@@ -19,6 +19,7 @@ from bot.crm.notification import notify_user
 from bot.crm.user import staff_to_tell
 from bot.ids import new_id
 from bot.messages import Features
+from bot.pipeline import files
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
 from bot.records.tx import Record, Tx, find, update
@@ -151,5 +152,6 @@ TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
     "followup": _follow_up,
     "handoff_escalation": _escalate_handoff,
     "case_escalation": _escalate_case,
+    files.TIMER: files.ask_again,
 }
 """Every kind of timer and what it does."""

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bot.logs import correlation
+from bot.notices import Notice
 from bot.records.actor import SYSTEM, Actor
 from bot.records.keys import KeyRing
-from bot.records.tx import Notice, Tx, transaction
+from bot.records.tx import Tx, transaction
 from bot.storage.database import Database
 from bot.storage.threads import Threads
 

@@ -6,7 +6,6 @@ bus, which go out only after the commit.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from bot import clock
 from bot.errors import NotFound, VersionConflict
 from bot.ids import new_id
+from bot.notices import Notice
 from bot.records import permissions
 from bot.records.actor import SYSTEM, Actor
 from bot.records.entity import Entity, to_json
@@ -25,14 +25,6 @@ from bot.storage.database import Database
 
 Record = Mapping[str, Any]
 """A row as read: column name to value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What changed, as ids alone, for whoever listens on the bus: they re-read with their own rights."""
-
-    topic: str
-    id: str
 
 
 class Tx:

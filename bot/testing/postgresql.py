@@ -90,7 +90,15 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         )
         if made.returncode != 0:
             raise Unavailable(made.stderr.decode())
-        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
+        command: list[str | Path] = [
+            programs / "postgres",
+            "-D",
+            data,
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+        ]
         command += ["-c", "max_connections=200", "-c", "shared_buffers=256MB"]
         server.start([*command, "-c", f"fsync={'on' if durable else 'off'}"])
         yield server

@@ -1,4 +1,4 @@
-"""Delivery on a provider's bad days: retried in order, sent once, parked with a reason, held by the window."""
+"""Delivery on a provider's bad days: retried in order, sent once, parked with a reason, held back."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -15,13 +15,15 @@ from tests.support.world import World, samvad
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with WhatsAppEmulator() as one, TwilioEmulator() as two, TelegramEmulator() as three:
-        async with samvad(
-            tmp_path / "data", articles=False, **one.settings, **two.settings, **three.settings
-        ) as opened:
-            opened.whatsapp = one  # type: ignore[attr-defined]
-            one.target = opened.url
-            yield opened
+    async with (
+        WhatsAppEmulator() as one,
+        TwilioEmulator() as two,
+        TelegramEmulator() as three,
+        samvad(tmp_path / "data", articles=False, **one.settings, **two.settings, **three.settings) as opened,
+    ):
+        opened.whatsapp = one  # type: ignore[attr-defined]
+        one.target = opened.url
+        yield opened
 
 
 def _rows(tx: Tx) -> list[Record]:
@@ -62,7 +64,8 @@ async def test_an_unhandled_kind_is_counted_and_200(world: World) -> None:
     from bot import metrics
 
     before = _count(metrics.UNHANDLED)
-    body = b'{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"flows","value":{}}]}]}'
+    entry = b'{"id":"1","changes":[{"field":"flows","value":{}}]}'
+    body = b'{"object":"whatsapp_business_account","entry":[' + entry + b"]}"
     assert await world.whatsapp.post_raw(body) == 200  # type: ignore[attr-defined]
     assert _count(metrics.UNHANDLED) == before + 1
     assert await world.app.store.read(_rows, SYSTEM) == []
@@ -79,8 +82,8 @@ def _count(counter: object) -> float:
 
 async def test_a_channel_that_is_off_is_404(tmp_path: Path) -> None:
     async with samvad(tmp_path / "data", articles=False) as world:
-        async with world.api.session.post(f"{world.url}/channels/whatsapp", data=b"{}") as answer:
-            assert answer.status == 404
+        answer = await world.api.session.post(f"{world.url}/channels/whatsapp", data=b"{}")
+        assert answer.status == 404
 
 
 async def test_the_handshake_answers_only_to_the_right_token(world: World) -> None:

@@ -1,4 +1,4 @@
-"""One customer's story on every way in, through its real endpoint with its real signature, read back over REST."""
+"""One customer's story on every way in, through its real endpoint and signature, read back over REST."""
 
 import asyncio
 from pathlib import Path

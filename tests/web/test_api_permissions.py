@@ -33,7 +33,7 @@ MAY_READ = {
     "channel_accounts": {"manager", "admin"},
     "notifications": EVERYBODY,
 }
-SHARED = {"articles", "consents", "users", "teams", "channel_accounts"}
+SHARED = {"articles", "users", "teams", "channel_accounts"}
 """Kinds whose records everyone sees who may read the kind."""
 
 

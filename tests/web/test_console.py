@@ -228,7 +228,8 @@ async def test_starting_on_a_channel_that_is_off(staff: Any) -> None:
     assert "No channel is set up" in await one.text("/console/start")
     data = {"channel": "sms", "address": "98765 43210", "text": "Hello", "name": ""}
     await one.post("/console/start", 404, **data)
-    assert "has no such address" in await one.post("/console/start", 400, **{**data, "address": "xyz"})
+    refused = await one.post("/console/start", 400, **{**data, "channel": "webchat"})
+    assert "Nobody can be written to first" in refused
 
 
 # --- live ----------------------------------------------------------------------------------------

@@ -55,12 +55,15 @@ def test_a_customer_is_answered_by_an_agent_live(site: Site, pages: Any) -> None
 
     agent = pages(1440)
     sign_in(agent, site, site.user("agent", "Desk"))
-    write(customer, "I want to talk to a person")
     agent.goto(f"{site.url}/console/conversations?tab=waiting")
-    agent.keyboard.press("j")
-    row = agent.locator(".row").last
-    row.wait_for()
-    row.click()
+    visitor = customer.evaluate(
+        "JSON.parse(localStorage.getItem(Object.keys(localStorage).find((k) => k.endsWith(':token'))))"
+    ).split(".")[0]
+    write(customer, "I want to talk to a person")
+    row = agent.locator(".row", has_text=f"Visitor {visitor[-4:]}")
+    row.wait_for()  # without a reload
+    row.focus()
+    agent.keyboard.press("Enter")
     agent.locator(".message", has_text=mark).wait_for()
     agent.get_by_role("button", name="Take over").click()
     agent.get_by_role("button", name="Hand back").wait_for()

@@ -1,18 +1,14 @@
 """Signing in and out."""
 
-import hashlib
-import secrets
 from collections import deque
 from functools import partial
 from time import monotonic
 
-import sqlalchemy as sa
 from aiohttp import web
 
-from bot.crm.user import SESSION_LIFE, USER, check_password, console_sessions, sign_out
+from bot.crm.user import SESSION_LIFE, check_password, for_sign_in, open_session, sign_out
 from bot.errors import SamvadError
 from bot.records.actor import SYSTEM
-from bot.records.tx import Record, Tx
 from bot.web.console.door import (
     SESSION,
     check_form,
@@ -61,20 +57,6 @@ class Tries:
 TRIES: web.AppKey[Tries] = web.AppKey("sign_in_tries", Tries)
 
 
-def _user(tx: Tx, email: str) -> Record | None:
-    table = USER.table
-    return tx.row(sa.select(table.c.id, table.c.password_hash).where(table.c.email == email, table.c.active))
-
-
-def _open_session(tx: Tx, user_id: str) -> str:
-    token = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    row = {"digest": digest, "user_id": user_id, "expires_at": tx.now + SESSION_LIFE}
-    tx.execute(console_sessions.insert(), row)
-    tx.execute(console_sessions.delete().where(console_sessions.c.expires_at < tx.now))
-    return token
-
-
 def _safe_target(target: str) -> str:
     return (
         target if target.startswith("/console") and "\\" not in target and "//" not in target else "/console"
@@ -119,14 +101,14 @@ async def enter(request: web.Request) -> web.StreamResponse:
     both = f"{email}\n{host}"
     if tries.too_many(both, PER_ADDRESS) or tries.too_many(host, PER_HOST):
         return _form(request, 429, "console.sign_in_wait", email)
-    user = await app.store.read(_user, SYSTEM, email)
+    user = await app.store.read(for_sign_in, SYSTEM, email)
     known = user["password_hash"] if user else None
     if not await app.store.aside(partial(check_password, known, password)) or user is None:
         tries.failed(both)
         tries.failed(host)
         return _form(request, 401, "console.sign_in_wrong", email)
     tries.forget(both)
-    token = await app.store.run(_open_session, SYSTEM, user["id"])
+    token = await app.store.run(open_session, SYSTEM, user["id"])
     response = web.Response(status=303, headers={"Location": _safe_target(str(form.get("next", "")))})
     keep_session(request, response, token, int(SESSION_LIFE.total_seconds()))
     return response

@@ -8,7 +8,7 @@ from time import monotonic
 from aiohttp import WSCloseCode, web
 
 from bot.bus import Bus
-from bot.records.tx import Notice
+from bot.notices import Notice
 from bot.web.keys import APP
 
 RATE, PER_S = 20, 10.0

@@ -18,7 +18,10 @@ function start() {
   });
   const messages = messageList(panel.list, {
     t,
-    choose: (button) => say(button.title, button.id),
+    choose(button) {
+      say(button.title, button.id);
+      panel.rest();
+    },
     retry: (id) => retry(id),
   });
   const failed = new Map();
@@ -50,7 +53,8 @@ function start() {
     if (theirs && (after === null || message.id > after)) after = message.id;
     if (theirs && fresh) panel.typing(false);
     if (fresh && !first && theirs && !panel.isOpen()) panel.unread();
-    if (fresh && near) panel.bottom();
+    if (fresh && near && theirs && !first) panel.reveal(fresh);
+    else if (fresh && near) panel.bottom();
   }
 
   const heard = {

@@ -62,15 +62,15 @@ function messageList(list, on) {
   }
 
   return {
-    /** Show a message of the server. @returns {boolean} whether it is new to this page */
+    /** Show a message of the server. @returns {HTMLElement|null} its element, if it is new to this page */
     add(message) {
-      if (byId.has(message.id)) return false;
+      if (byId.has(message.id)) return null;
       const known = message.client && own.get(message.client);
       if (known) {
         known.dataset.id = message.id;
         byId.set(message.id, known);
         mark(known, "seen");
-        return false;
+        return null;
       }
       const mine = message.author === "contact";
       const element = h("li", { class: mine ? "mine" : "theirs", "data-id": message.id }, ...bubble(message, mine));
@@ -86,7 +86,7 @@ function messageList(list, on) {
       }
       byId.set(message.id, element);
       place(element, message.id);
-      return true;
+      return element;
     },
     /** Show what the visitor just wrote, before the server knows of it. */
     write(item) {

@@ -82,6 +82,14 @@ function makePanel(options) {
     list,
     show,
     bottom,
+    /** Bring what was just said into view: its end, or its beginning when it is taller than the pane. */
+    reveal(element) {
+      bottom();
+      const above = element.getBoundingClientRect().top - log.getBoundingClientRect().top;
+      if (above < 0) log.scrollTop += above - 12;
+    },
+    /** Where the focus goes when what held it is gone. */
+    rest: () => log.focus({ preventScroll: true }),
     isOpen: () => !panel.hidden,
     nearBottom: () => log.scrollHeight - log.scrollTop - log.clientHeight < 120,
     /** One more message came while the panel was closed. */

@@ -1,0 +1,119 @@
+"""Files that customers send: fetched from the provider after the turn, kept, and shown from our own store.
+
+A timer written in the turn's transaction asks again for what a crash or a provider's bad day left unfetched.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.conversations.conversation import CONVERSATION
+from bot.conversations.message import MESSAGE, messages
+from bot.conversations.timer import cancel_timer, set_timer
+from bot.errors import ChannelRejected, SamvadError
+from bot.logs import logger
+from bot.media import MAX_BYTES
+from bot.messages import InboundMessage
+from bot.pipeline.payloads import media_from_json
+from bot.pipeline.runtime import Runtime
+from bot.records.actor import SYSTEM
+from bot.records.store import explain
+from bot.records.tx import Record, Tx
+
+TIMER = "fetch_media"
+ASKS_AGAIN = timedelta(minutes=2)
+MAX_TRIES = 5
+_log = logger("files")
+
+
+def is_remote(ref: str) -> bool:
+    """Whether a file is still the provider's."""
+    return not ref.startswith("media:")
+
+
+def has_remote(said: InboundMessage) -> bool:
+    """Whether a message names files that are still the provider's."""
+    return any(is_remote(one.ref) for one in said.media)
+
+
+def want(tx: Tx, message_id: str, tries: int = 0) -> None:
+    """Note that this message's files are to be fetched, and see to it once the turn is committed."""
+    set_timer(tx, TIMER, message_id, tx.now + ASKS_AGAIN * (tries + 1), {"tries": tries})
+    tx.notify("media", message_id)
+
+
+def ask_again(tx: Tx, _runtime: Runtime, row: Record) -> None:
+    """The timer: what was not fetched yet is asked for once more, up to five times."""
+    tries = row["data"].get("tries", 0) + 1
+    if tries < MAX_TRIES:
+        want(tx, row["subject_id"], tries)
+    else:
+        tx.event(MESSAGE, row["subject_id"], "file_lost")
+
+
+class Files:
+    """Fetches in one serving process, a few at a time."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """`runtime` is shared with the rest of the pipe."""
+        self._runtime = runtime
+        self._few = asyncio.Semaphore(4)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self, message_id: str) -> None:
+        """This message names files to fetch."""
+        task = asyncio.create_task(self._fetch(message_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop; the timers ask again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _fetch(self, message_id: str) -> None:
+        async with self._few:
+            row = await self._runtime.store.read(_message, SYSTEM, message_id)
+            if row is None:
+                return
+            try:
+                kept = [await self._keep(row, one) for one in row["extra"].get("media", ())]
+            except SamvadError as error:
+                _log.warning("file_not_fetched", message_id=message_id, error=explain(error))
+                return
+            await self._runtime.store.run(_kept, SYSTEM, message_id, row, kept)
+
+    async def _keep(self, row: Record, one: Mapping[str, Any]) -> dict[str, Any]:
+        if not is_remote(one["ref"]):
+            return dict(one)
+        adapter, channel, _ = self._runtime.account(row["channel_account_id"])
+        source = self._runtime.channel(adapter)
+        media = media_from_json(dict(one))
+        limit = source.features(channel).media.get(media.kind)
+        stream = source.fetch_media(media)
+        try:
+            ref = await self._runtime.media.put_stream(stream, limit.max_bytes if limit else MAX_BYTES)
+        except ChannelRejected:
+            return {**one, "lost": True}
+        size = self._runtime.media.path(ref).stat().st_size
+        return {**one, "ref": ref, "size": size}
+
+
+def _message(tx: Tx, message_id: str) -> Record | None:
+    table = CONVERSATION.table
+    return tx.row(
+        sa.select(messages.c.extra, messages.c.conversation_id, table.c.channel_account_id)
+        .join(table, table.c.id == messages.c.conversation_id)
+        .where(messages.c.id == message_id)
+    )
+
+
+def _kept(tx: Tx, message_id: str, row: Record, media: list[dict[str, Any]]) -> None:
+    extra = {**row["extra"], "media": media}
+    tx.execute(messages.update().where(messages.c.id == message_id).values(extra=extra))
+    cancel_timer(tx, TIMER, message_id)
+    tx.notify("message", row["conversation_id"])

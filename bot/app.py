@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 import bot.conversations.entities  # noqa: F401  (all tables join the metadata)
+from bot import metrics
 from bot.bus import Bus
 from bot.channels import build_channels
 from bot.conversations.channel_account import all_accounts, ensure_account
@@ -173,7 +174,7 @@ async def _compose(
     library = Library(store)
     folder = settings.data_dir.resolve() / "models"
     model = await asyncio.to_thread(lambda: Model.read(ensure_model(flows, folder)))
-    llm = LLM.from_settings(settings)
+    llm = LLM.from_settings(settings, _count_llm)
     if llm is not None:
         stack.push_async_callback(llm.close)
 
@@ -225,6 +226,10 @@ def _seed(
             ensure_account(tx, adapter.name, channel, address)
     tx.flush()
     return profile, {parts: account for account, parts in all_accounts(tx).items()}
+
+
+def _count_llm(prompt: str, outcome: str, _seconds: float) -> None:
+    metrics.LLM_CALLS.labels(prompt, outcome).inc()
 
 
 async def _watch_articles(app: App) -> None:

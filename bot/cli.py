@@ -171,7 +171,8 @@ def kb_import(folder: Path) -> None:
     """Import articles from FOLDER/<lang>/*.md (front matter: id, title, lang)."""
     from bot.knowledge.files import import_articles
 
-    print(_operate(import_articles, folder))
+    done = _operate(import_articles, folder)
+    print(f"{done.added} articles added, {done.changed} changed, {done.unchanged} as they were.")
 
 
 @kb.command("export")
@@ -179,7 +180,7 @@ def kb_export(folder: Path) -> None:
     """Write every article to FOLDER/<lang>/<id>.md."""
     from bot.knowledge.files import export_articles
 
-    print(_operate(export_articles, folder))
+    print(f"{_operate(export_articles, folder)} articles written to {folder}.")
 
 
 @kb.command("check")
@@ -228,7 +229,8 @@ def demo_remove() -> None:
     """Remove every demo customer and what belongs to them. Articles stay: they are yours to edit."""
     from bot.demo import remove
 
-    print(_operate(remove))
+    gone = _operate(remove)
+    print(f"Removed {gone.contacts} demo customers and {gone.conversations} conversations.")
 
 
 @cli.command()

@@ -110,7 +110,7 @@ class EmbeddedValkey:
         self._socket = _socket_path(data_dir)
         command = [str(valkey_server()), "--port", "0", "--unixsocket", str(self._socket)]
         command += ["--unixsocketperm", "700", "--dir", str(self._folder), "--appendonly", "yes"]
-        command += ["--save", "", "--loglevel", "warning", "--daemonize", "no"]
+        command += ["--save", "", "--logfile", "valkey.log", "--daemonize", "no"]
         self.child = Child("valkey", command)
 
     @property

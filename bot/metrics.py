@@ -13,6 +13,9 @@ TURN_SECONDS = Histogram(
 UNDERSTOOD = Counter("samvad_understood", "What understanding was found by", ["source", "lang"])
 SENT = Counter("samvad_sends", "Sends by channel and outcome", ["channel", "outcome"])
 REFUSED = Counter("samvad_gate_refusals", "Messages the gate held back", ["reason"])
+LLM_CALLS = Counter(
+    "samvad_llm_calls", "Calls of the language model, by prompt and outcome", ["prompt", "outcome"]
+)
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")
 BUS_UP = Gauge("samvad_bus_connected", "1 while the bus reaches Redis or Valkey")

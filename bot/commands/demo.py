@@ -9,4 +9,10 @@ from bot.shipped import shipped
 def add_demo(tx: Tx) -> str:
     """The starter articles and the demo business."""
     articles = import_articles(tx, shipped("knowledge_base"))
-    return f"{add(tx)}; articles: {articles}"
+    made = add(tx)
+    if not made.contacts:
+        return "The demo business is here already."
+    return (
+        f"The demo business is here: {made.contacts} customers, {made.conversations} conversations,"
+        f" {articles.added} new articles."
+    )

@@ -8,6 +8,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from bot.app import App
+from bot.errors import ConfigurationInvalid
 from bot.logs import logger
 from bot.web import api, console, errors, health, pages, webhooks, widget
 from bot.web.keys import APP
@@ -34,7 +35,14 @@ async def serve(app: App, ready: Callable[[int], None]) -> None:
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     site = web.TCPSite(runner, app.settings.host, app.settings.port, reuse_port=False)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"{app.settings.host}:{app.settings.port}"
+        raise ConfigurationInvalid(
+            f"{where} cannot be listened on ({error.strerror}). Set SAMVAD_PORT to a free port."
+        ) from error
     port: int = runner.addresses[0][1]
     _log.info("serving", host=app.settings.host, port=port)
     ready(port)

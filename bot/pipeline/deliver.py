@@ -195,7 +195,8 @@ class Deliverer:
         """A receipt that is lost sends a message twice: while the database is away, it is kept and tried."""
         for pause in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0):
             try:
-                return await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
+                await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
+                return
             except Unavailable as error:
                 _log.warning("receipts_wait", count=len(outcomes), error=explain(error))
                 await asyncio.sleep(pause)

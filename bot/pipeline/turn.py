@@ -23,6 +23,7 @@ from bot.dialogs.turn import (
     SearchKnowledge,
     Turn,
 )
+from bot.llm import within
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
@@ -71,6 +72,7 @@ class Turns:
         if state.conversation is not None and state.conversation["contact_blocked"]:
             return await self._commit(state, Decided(tuple(batch), said), more, BOT)
         turn = await self._turn(state, said)
+        within(self._runtime.settings.llm_timeout_s)
         if thought.understood is None:
             thought.understood = await self._runtime.understand(turn)
             metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()

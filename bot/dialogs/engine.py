@@ -28,7 +28,7 @@ from bot.dialogs.commands import (
     StartFlow,
     Understood,
 )
-from bot.dialogs.flows.model import Flows
+from bot.dialogs.flows.model import Collect, Flows
 from bot.dialogs.running import Running, Steps
 from bot.dialogs.speech import media_words, offer
 from bot.dialogs.state import DialogState
@@ -88,6 +88,7 @@ class _Decision(Running):
         state = self.state
         state.at, state.spoken = self.turn.now, self.lang
         state.offered = self.says[-1].choices if self.says else ()
+        state.after = "" if state.frames else self.flow
         writes = self.writes
         if self.turn.stopped and not any(isinstance(command, OptIn) for command in self.understood.commands):
             # Nothing that we would start ourselves after a STOP.
@@ -111,14 +112,25 @@ class _Decision(Running):
             if awaited is not None and awaited.type == "text":
                 commands = [SetSlot(awaited.slot, words)]
             self.say(Say("media.received"))
-        elif not commands and not self.turn.text:
+        elif not commands and not self.turn.text.strip():
             return
         if any(not isinstance(command, Chitchat) for command in commands):
             commands = [command for command in commands if not isinstance(command, Chitchat)]
+        asked = self.state.awaited(self.flows)
         for command in commands:
             yield from self.apply(command)
+        self.note(asked)
         yield from self.advance()
         yield from self.save_all()
+
+    def note(self, asked: Collect | None) -> None:
+        """Say that something was taken in when it was no answer to the question, which is asked again."""
+        step, top = self.state.awaited(self.flows), self.state.top
+        taken = [c for c in self.understood.commands if isinstance(c, SetSlot)]
+        if asked is None or step is not asked or top is None or self.says or not taken:
+            return
+        if asked.slot not in top.slots and any(command.name in top.given for command in taken):
+            self.say(Say("slot.noted"))
 
     def apply(self, command: Command) -> Steps:
         """One command."""
@@ -189,13 +201,20 @@ class _Decision(Running):
         if not outcome.unanswered:
             self.state.failed = 0
             return
-        self.state.failed = self.before + 1
-        if self.state.failed >= FAILURES:
-            self.says.clear()
-            yield from self.give_up("no_answer")
+        # Understood, though no article knows it: no failure, and a person was offered.
+        self.state.failed = self.before
 
     def courtesy(self, kind: str) -> None:
-        """Answer in kind; a greeting with nothing running begins the conversation."""
+        """Answer in kind. A greeting with nothing running begins a conversation; thanks end one that can."""
+        step = self.state.awaited(self.flows)
+        if kind == "why":
+            self.say(Say("slot.why" if step is not None else "courtesy.other"))
+            return
+        if step is not None and step.optional and kind in ("thanks", "goodbye"):
+            self.leave_open()
+            return
+        if kind == "other" and step is not None:
+            return
         if kind != "greeting" or self.state.frames:
             key = kind if kind in ("greeting", "thanks", "goodbye") else "other"
             self.say(Say(f"courtesy.{key}"))
@@ -205,6 +224,14 @@ class _Decision(Running):
             self.say(Say("resume.offer", choices=(Choice(f"flow:{dropped.name}", dropped.title), *MENU[2:])))
             return
         self.start("greet", {})
+
+    def leave_open(self) -> None:
+        """Pass over all that the running flow need not know: the customer takes leave."""
+        top = self.state.top
+        if top is not None:
+            for step in self.flows[top.flow].collects():
+                if step.optional:
+                    top.slots.setdefault(step.slot, None)
 
     def affirm(self) -> Steps:
         """Yes: to the question of the flow, else to the one thing that was offered."""
@@ -243,6 +270,8 @@ class _Decision(Running):
 
     def clarify(self, names: tuple[str, ...]) -> Steps:
         """Ask which of a few flows was meant: half a failure, so that it is not asked twice in a row."""
+        if self.goes_on(self.turn.text):
+            return
         self.state.failed = self.before + 1
         if self.state.failed >= FAILURES:
             yield from self.give_up("not_understood")
@@ -260,6 +289,8 @@ class _Decision(Running):
         if step is not None:
             yield from self.fail(step.invalid)
             return
+        if self.goes_on(text):
+            return
         if len(text.split()) > 1:
             says, writes = list(self.says), list(self.writes)
             outcome = yield from self.act(answer_question, {"question": text})
@@ -269,6 +300,12 @@ class _Decision(Running):
             # No article: that is our not understanding, not a question to be noted as unanswered.
             self.says, self.writes = says, writes
         yield from self.fail("")
+
+    def goes_on(self, text: str) -> bool:
+        """Right after a case was opened: words that fit nothing else are more of it."""
+        if self.before_flow not in ("open_case", "add_to_case") or len(text.split()) < 3:
+            return False
+        return not self.state.frames and self.start("add_to_case", {"addition": text})
 
     def fail(self, repair: str) -> Steps:
         """Count a failure: repair once, then hand over. Counted once a turn."""

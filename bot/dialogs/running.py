@@ -29,6 +29,7 @@ class Running:
         self.flows = flows
         self.state = load(turn)
         self.before = self.state.failed
+        self.before_flow, self.state.after = self.state.after, ""
         self.said, self.state.said = self.state.said, ""
         self.says: list[Say] = []
         self.writes: list[Write] = []

@@ -4,6 +4,7 @@ Every reader accepts its own values again, so that a value may be checked twice.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -26,7 +27,9 @@ _PHONE_LIKE = re.compile(r"(?<![\w.])\+?\(?\d[\d\s().-]{5,18}\d(?!\w)")
 _INDIC_DIGITS = str.maketrans(
     "०१२३४५६७८९০১২৩৪৫৬৭৮৯૦૧૨૩૪૫૬૭૮૯੦੧੨੩੪੫੬੭੮੯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯", "0123456789" * 6
 )  # fmt: skip
-_WORDS = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+_WORDS = yaml.safe_load(
+    unicodedata.normalize("NFC", (Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+)
 _UNITS: Mapping[str, int] = {word: size for size, words in _WORDS["units"].items() for word in words}
 _CURRENCIES: Mapping[str, str] = {
     word: currency for currency, words in _WORDS["currencies"].items() for word in words
@@ -43,6 +46,12 @@ MONEY = re.compile(
     rf"(?:(?P<unit>{_alternatives(_UNITS)})(?!\w))?\s*"
     rf"(?:(?P<after>{_alternatives(_CURRENCIES)})(?!\w))?",
     re.IGNORECASE,
+)
+_NUMBERS: Mapping[str, str] = {
+    word: str(number) for number, words in _WORDS["numbers"].items() for word in words
+}
+_SPOKEN = re.compile(
+    rf"(?<!\w)(?P<number>{_alternatives(_NUMBERS)})\s+(?=(?:{_alternatives(_UNITS)})(?!\w))", re.IGNORECASE
 )
 _NAME_BEFORE = re.compile(
     r"^(?:(?:hi|hello|hey|namaste|no|sorry|actually)[,\s]+)*"
@@ -89,7 +98,7 @@ def find_email(text: str) -> str | None:
 
 def find_money(text: str, currency: str, bare: bool = False) -> dict[str, Any] | None:
     """The first sum in a text: "5 lakh", "₹2.5k", "Rs 40,000". `bare` also takes a number alone."""
-    for match in MONEY.finditer(digits(text)):
+    for match in MONEY.finditer(_figures(text)):
         unit, sign = match["unit"], match["before"] or match["after"]
         if not (bare or unit or sign) or (unit in ("m", "l", "L") and not (sign or bare)):
             continue
@@ -101,6 +110,19 @@ def find_money(text: str, currency: str, bare: bool = False) -> dict[str, Any] |
         if 0 < minor < 10**15:
             return {"minor": minor, "currency": _CURRENCIES.get((sign or "").lower(), currency)}
     return None
+
+
+def says_sum(text: str) -> bool:
+    """Whether a text may hold a sum: digits, or a number in words before a unit."""
+    return (
+        any(char.isdigit() for char in text) or _SPOKEN.search(unicodedata.normalize("NFC", text)) is not None
+    )
+
+
+def _figures(text: str) -> str:
+    """The text with digits for the numbers that are said in words before a unit."""
+    text = digits(text if text.isascii() else unicodedata.normalize("NFC", text))
+    return _SPOKEN.sub(lambda match: f"{_NUMBERS[match['number'].lower()]} ", text)
 
 
 def read_name(text: str) -> str | None:

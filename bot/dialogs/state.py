@@ -43,7 +43,8 @@ class Frame:
 class DialogState:
     """`frames`: running flows, the innermost last. `offered`: choices of the last reply. `failed`: messages
     in a row that were not understood. `lang` is set when the customer chose it. `dropped` names the flow
-    that waited too long; `said` is a message about which we asked back."""
+    that waited too long; `said` is a message about which we asked back; `after` the flow
+    that the last turn ended."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -53,6 +54,7 @@ class DialogState:
     spoken: str = ""
     dropped: str = ""
     said: str = ""
+    after: str = ""
 
     @property
     def top(self) -> Frame | None:
@@ -78,6 +80,7 @@ class DialogState:
             "lang": self.lang,
             "spoken": self.spoken,
             "said": self.said,
+            "after": self.after,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -105,6 +108,7 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             lang=str(stored.get("lang") or ""),
             spoken=str(stored.get("spoken") or ""),
             said=str(stored.get("said") or ""),
+            after=str(stored.get("after") or ""),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

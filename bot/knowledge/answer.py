@@ -8,8 +8,11 @@ from bot.knowledge.index import KnowledgeIndex, Passage
 from bot.knowledge.retrieve import Found, reading_order, retrieve
 from bot.knowledge.tokens import fold, terms
 
-CHAT_LIMIT = 700
+CHAT_LIMIT = 450
 OPTIONS = 3
+LATER = 0.1
+"""What a piece further down is worth less, in words: an article begins with what matters."""
+_BLOCK = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
 _SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?।](?=\s|$)|(?=\n|$))")
 
 
@@ -73,7 +76,7 @@ def quote(passage: Passage, question: str, limit: int = CHAT_LIMIT, base_url: st
     url = f"{base_url.rstrip('/')}/{article.lang}/{article.key}" if base_url else ""
     return Answer(
         "found",
-        shorten(passage.text, question, limit),
+        shorten(passage.text, _beyond_title(question, article.title), limit),
         article.id,
         article.title,
         url,
@@ -81,31 +84,46 @@ def quote(passage: Passage, question: str, limit: int = CHAT_LIMIT, base_url: st
     )
 
 
+def _beyond_title(question: str, title: str) -> str:
+    """What a question asks beyond the article's title, which all of its paragraphs are about."""
+    return " ".join(sorted(set(terms(question)) - set(terms(title))))
+
+
 def shorten(text: str, question: str, limit: int) -> str:
-    """The run of whole sentences within `limit` that holds most of the question's words."""
+    """The run of whole paragraphs within `limit` that holds most of the question's words; of whole
+    sentences, where one paragraph is too long or holds more than any that fits."""
     if len(text) <= limit:
         return text
-    sentences = [match.span() for match in _SENTENCE.finditer(text)]
     asked = set(terms(question))
+    best, worth = _run(text, _BLOCK, asked, limit)
+    finer, finer_worth = _run(text, _SENTENCE, asked, limit)
+    if not best or finer_worth > worth + 0.5:
+        best = finer
+    return best or text[: limit - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _run(text: str, piece: re.Pattern[str], asked: set[str], limit: int) -> tuple[str, float]:
+    """The run of pieces that fits and holds most of what was asked, and how much that is."""
+    pieces = [match.span() for match in piece.finditer(text)]
     best, best_worth = "", -1.0
-    for first, (start, _) in enumerate(sentences):
+    for first, (start, _) in enumerate(pieces):
         end = start
-        for _, stop in sentences[first:]:
+        for _, stop in pieces[first:]:
             if stop - start > limit:
                 break
             end = stop
         run = _whole(text[start:end].strip())
-        worth = len(asked & set(terms(run))) - first * 0.01
+        worth = len(asked & set(terms(run))) - first * LATER
         if run and worth > best_worth:
             best, best_worth = run, worth
-    return best or text[: limit - 1].rsplit(" ", 1)[0] + "…"
+    return best, best_worth
 
 
 def _whole(run: str) -> str:
     """Without a heading left at the end."""
     lines = run.splitlines()
-    while (
-        len(lines) > 1 and not lines[-1].endswith((".", "!", "?", "।", ")")) and not lines[-1].startswith("•")
+    while lines and not (
+        lines[-1].endswith((".", "!", "?", "।", ")")) or lines[-1].startswith("•") or " – " in lines[-1]
     ):
         lines.pop()
     return "\n".join(lines).rstrip()

@@ -322,3 +322,32 @@ def test_a_timer_without_messages_says_nothing(conversation: Begin) -> None:
     chat.hears(StartFlow("open_case"))
     assert chat.plays(replace(chat.turn(), messages=()), Understood((), "en", "exact")) == ""
     assert chat.state
+
+
+def test_an_answer_to_another_question_is_acknowledged(conversation: Begin) -> None:
+    chat = conversation()
+    chat.hears(StartFlow("capture_lead", {"need": "a fan"}))
+    assert chat.hears(SetSlot("budget", "2k")).startswith("Noted")
+    assert "right offer" in chat.hears(Chitchat("why")) and "your name" in chat.rendered[0].text
+
+
+def test_thanks_end_a_lead_that_needs_nothing_more(conversation: Begin) -> None:
+    chat = conversation()
+    chat.hears(StartFlow("capture_lead", {"need": "a fan"}))
+    said = chat.hears(Chitchat("thanks"))
+    assert "team will get in touch" in said and "name" not in said
+
+
+def test_unanswered_questions_offer_a_person_each_time(conversation: Begin) -> None:
+    chat = conversation()
+    for _ in range(3):
+        assert "no reliable answer" in chat.hears(Ask("who built the moon?"))
+    assert not chat.wrote(HandOff)
+
+
+def test_what_follows_a_new_case_joins_it(conversation: Begin) -> None:
+    chat = conversation()
+    chat.hears(StartFlow("open_case", {"description": "wrong size"}))
+    chat.cases = (_case(chat.now),)
+    chat.hears(NotUnderstood("sent seven instead of six"), text="sent seven instead of six")
+    assert chat.wrote(AddToCase) == [AddToCase("id-1042", "sent seven instead of six")]

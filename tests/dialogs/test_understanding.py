@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.dialogs.commands import (
+    Affirm,
     Ask,
     ChangeLanguage,
     Chitchat,
@@ -130,7 +131,7 @@ async def test_a_choice_by_the_customers_own_words(understand: Understand, waiti
     state = waiting(StartFlow("capture_lead", slots), channel="sms", customer=_asha())
     assert (await understand("agle mahine", state)).commands == (SetSlot("timeline", "later"),)
     assert (await understand("not urgent", state)).commands == (SetSlot("timeline", "later"),)
-    assert (await understand("after Holi", state)).commands == (SetSlot("timeline", "after holi"),)
+    assert (await understand("after Holi", state)).commands == (SetSlot("timeline", "after Holi"),)
 
 
 async def test_a_correction(understand: Understand, waiting: Any) -> None:
@@ -241,3 +242,44 @@ async def test_a_short_message_is_understood_quickly(understanding: Understandin
         await understanding.understand(turn)
     # Measured 0.2 ms; the bound only catches a change of order on a busy machine.
     assert (time.process_time() - began) / 100 < 0.003
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "please stop sending me messages",
+        "don't message me anymore",
+        "mujhe message mat bhejo",
+        "मुझे संदेश भेजना बंद करें",
+        "kindly unsubscribe me",
+    ],
+)
+async def test_a_sentence_that_asks_to_stop_is_a_stop(understand: Any, text: str) -> None:
+    assert (await understand(text)).commands == (OptOut(text),)
+
+
+@pytest.mark.parametrize("text", ["👍", "🙏🙏", "?", "😂"])
+async def test_signs_alone_are_no_failure(understand: Any, text: str) -> None:
+    [command] = (await understand(text)).commands
+    assert isinstance(command, Affirm | Chitchat)
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("diwali se pehle", {"timeline": "diwali se pehle"}),
+        ("papa decide karenge", {"authority": "someone_else"}),
+        ("बीस हज़ार", {"budget": {"minor": 2_000_000, "currency": "INR"}}),
+        ("no, 45000", {"budget": {"minor": 4_500_000, "currency": "INR"}}),
+    ],
+)
+async def test_an_answer_to_another_question_is_no_name(
+    understand: Any, waiting: Any, text: str, slots: dict[str, Any]
+) -> None:
+    state = waiting(StartFlow("capture_lead", {"need": "a fan"}))
+    assert (await understand(text, state)).commands == tuple(SetSlot(*slot) for slot in slots.items())
+
+
+async def test_asking_why_is_told_why(understand: Any, waiting: Any) -> None:
+    state = waiting(StartFlow("capture_lead", {"need": "a fan"}))
+    assert (await understand("why do you ask?", state)).commands == (Chitchat("why"),)

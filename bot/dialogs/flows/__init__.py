@@ -56,6 +56,8 @@ _STEP_FIELDS: Mapping[str, set[str]] = {
         "other",
         "words",
         "early",
+        "hints",
+        "reads",
     },
     "say": {"choices"},
     "do": set(),
@@ -241,6 +243,8 @@ class _Reader:
             other=bool(data.get("other", False)),
             words=self.texts(data, "words"),
             early=bool(data.get("early", False)),
+            hints=self.texts(data, "hints"),
+            reads=str(data.get("reads", "")),
         )
 
     def choices(self, data: Mapping[str, Any]) -> dict[str, str]:

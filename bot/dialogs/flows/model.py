@@ -43,7 +43,8 @@ class Collect:
     """Ask for a slot until its value fits. `optional`: skipped on "no", and once the flow has asked its
     `questions`. `choices`: value -> locale key; `choices_from` names a slot that holds
     `[[value, title], …]`. `other`: a choice also takes any text. `words`: value -> what people say for it,
-    in any language; `early`: also when it was not asked for yet."""
+    in any language; `early`: also when it was not asked for yet. `hints`: words so plain that they count
+    anywhere, asked for or not. `reads`: what else answers it, `when` for a day, festival or span of time."""
 
     id: str
     slot: str
@@ -57,6 +58,8 @@ class Collect:
     other: bool = False
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     early: bool = False
+    hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: str = ""
 
 
 @dataclass(frozen=True, slots=True)

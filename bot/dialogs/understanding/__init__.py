@@ -50,7 +50,11 @@ class Understanding:
         exact, rest = self._exactly(turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))
         lang = detect(text or turn.text, turn.business.languages, before)
-        if any(isinstance(command, OptOut | OptIn) for command in exact) or not text or _unheard(turn):
+        if (
+            any(isinstance(command, OptOut | OptIn) for command in exact)
+            or not text.strip()
+            or _unheard(turn)
+        ):
             return Understood(exact, lang, "exact")
         reading = Reading(text, lang, extract(text, turn), self.guess(text), turn, state, self._flows)
         commands, source = propose(reading), "classifier"

@@ -1,12 +1,16 @@
 """What needs no guessing: a pressed button, a whole-message keyword, a typed number or title of a choice."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
 from bot.dialogs.commands import (
+    Affirm,
     Ask,
     Cancel,
     ChangeLanguage,
+    Chitchat,
     Command,
     Deny,
     Handoff,
@@ -19,8 +23,9 @@ from bot.dialogs.flows.model import Flows
 from bot.dialogs.slots import digits
 from bot.dialogs.state import DialogState
 from bot.dialogs.turn import Choice
+from bot.dialogs.understanding.examples import courtesy
 from bot.i18n import Words
-from bot.knowledge.tokens import fold
+from bot.knowledge.tokens import WORD, fold
 from bot.messages import InboundMessage
 
 
@@ -48,12 +53,14 @@ class Exact:
         name = self._keywords.get(said)
         if name is None and message.subject and not message.thread:
             name = self._keywords.get(bare(message.subject))
+        if name is None and asks_to_stop(said):
+            name = "stop"
         if name in ("stop", "start"):
             return self.of_flow(name, text or message.subject)
         chosen = self.choice(said, state.offered)
         if chosen is not None:
             return self.of_button(chosen.id, state.offered, chosen.text or text)
-        return self.of_flow(name, text) if name else None
+        return self.of_flow(name, text) if name else of_signs(text)
 
     def choice(self, said: str, offered: tuple[Choice, ...]) -> Choice | None:
         """The offered choice whose number or title, in any language, was typed."""
@@ -100,6 +107,39 @@ class Exact:
             "cancel": Cancel(),
         }
         return own.get(name) or StartFlow(name)
+
+
+_SIGNS: Mapping[str, Command] = {
+    **dict.fromkeys("👍👌✅✔🆗💯", Affirm()),
+    **dict.fromkeys("👎❌✖", Deny()),
+    **dict.fromkeys("🙏❤😊🤝", Chitchat("thanks")),
+    **dict.fromkeys("👋", Chitchat("greeting")),
+}
+
+
+def of_signs(text: str) -> Command | None:
+    """What a message of emoji or marks alone means; None for one with words."""
+    if not text.strip() or WORD.search(fold(text)):
+        return None
+    return next((_SIGNS[sign] for sign in text if sign in _SIGNS), Chitchat("other"))
+
+
+LONGEST_STOP = 12
+"""Words up to which a message that asks us to stop writing is nothing but that."""
+
+
+def asks_to_stop(said: str) -> bool:
+    """Whether a bare text asks, in a sentence of its own, that we write no more."""
+    if not said or len(said.split()) > LONGEST_STOP:
+        return False
+    return any(pattern.search(said) for pattern in _stop_patterns())
+
+
+@lru_cache(maxsize=1)
+def _stop_patterns() -> tuple[re.Pattern[str], ...]:
+    rows = courtesy()["stops"]
+    patterns = [unicodedata.normalize("NFC", pattern) for lang in rows.values() for pattern in lang]
+    return tuple(re.compile(pattern) for pattern in patterns)
 
 
 @lru_cache(maxsize=4096)

@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from bot.dialogs.flows.model import Collect, Flow
-from bot.dialogs.slots import EMAIL, find_email, find_money, find_phone, read_name
+from bot.dialogs.slots import EMAIL, find_email, find_money, find_phone, read_name, says_sum
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import words_of
+from bot.dialogs.understanding.when import find_when
 from bot.knowledge.tokens import WORD, fold
 
 # With its hyphen, or long enough not to be "vitamin C 50".
@@ -35,6 +36,11 @@ _BUDGET_NEAR = re.compile(
     r"(?P<up_to>\d[\d,.]*)\s*(?:tak|ke andar|तक|के अंदर)",
     re.IGNORECASE,
 )
+_ONLY_A_SUM = re.compile(r"(?:[^\d,.]{0,20}[\s,.:]+)?(?P<sum>\d[\d,]{2,9}(?:\.\d+)?)\s*(?:/-)?[^\d]{0,8}")
+"""A whole message that is a number, with a word or two around it: "no, 45000", "35000 hai"."""
+_ASSENT = re.compile(r"^(?:(?:yes|haan|han|ji|ok|हाँ|हां|जी) )+")
+_LEAST_SUM = 50_000
+"""Minor units: a smaller number alone is as likely a count, a size or a house."""
 _NO_NAMES_AFTER_I_AM = frozenset(
     ["from", "in", "at", "not", "the", "very", "so", "looking", "interested", "sorry", "here", "happy"]
 )
@@ -42,7 +48,7 @@ _NO_NAMES_AFTER_I_AM = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What a text holds, by kind: phone, email, money, name, case_number."""
+    """What a text holds, by kind: phone, email, money, name, case_number, when."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,6 +56,8 @@ class Extracted:
         """The value of the kind that a step asks for, if there is one."""
         if step.type == "contact":
             return self.values.get("email") or self.values.get("phone")
+        if step.reads:
+            return self.values.get(step.reads)
         return self.values.get(step.type)
 
 
@@ -63,10 +71,12 @@ def extract(text: str, turn: Turn) -> Extracted:
         values["phone"] = phone
     if has_digit and (match := CASE_NUMBER.search(text)):
         values["case_number"] = f"C-{match[1] or match[2]}"
-    if has_digit and (money := _money(text, turn, "phone" in values)):
+    if says_sum(text) and (money := _money(text, turn, "phone" in values)):
         values["money"] = money
     if name := _name(text):
         values["name"] = name
+    if when := find_when(text):
+        values["when"] = when
     return Extracted(values)
 
 
@@ -74,6 +84,10 @@ def _money(text: str, turn: Turn, has_phone: bool) -> dict[str, Any] | None:
     found = find_money(text, turn.business.currency)
     if found is not None or has_phone:
         return found
+    alone = None if len(text) > 40 else _ONLY_A_SUM.fullmatch(text.strip())
+    if alone:
+        sum = find_money(alone["sum"], turn.business.currency, bare=True)
+        return sum if sum and sum["minor"] >= _LEAST_SUM else None
     match = _BUDGET_NEAR.search(text)
     return find_money(match["sum"] or match["up_to"], turn.business.currency, bare=True) if match else None
 
@@ -90,10 +104,31 @@ def _name(text: str) -> str | None:
 
 def choice_word(step: Collect, text: str) -> str | None:
     """The choice that a text's words mean; the longest words win, so that "not urgent" is not "urgent"."""
-    if not step.words:
+    if not (step.words or step.hints):
         return None
     padded = f" {' '.join(WORD.findall(fold(text)))} "
     return next((value for word, value in _by_length(step) if f" {word} " in padded), None)
+
+
+def said_unasked(step: Collect, text: str) -> str | None:
+    """The choice that a text means though nobody asked: its words in an early step, else a plain hint, or a
+    message that is nothing but the step's words."""
+    if step.early:
+        return choice_word(step, text)
+    if not step.hints:
+        return None
+    bare = " ".join(WORD.findall(fold(text)))
+    bare = _ASSENT.sub("", bare) or bare
+    hints = {" ".join(WORD.findall(fold(word))) for words in step.hints.values() for word in words}
+    padded = f" {bare} "
+    return next(
+        (
+            value
+            for word, value in _by_length(step)
+            if word == bare or (word in hints and f" {word} " in padded)
+        ),
+        None,
+    )
 
 
 _ORDERED: dict[int, tuple[Collect, tuple[tuple[str, str], ...]]] = {}
@@ -105,7 +140,8 @@ def _by_length(step: Collect) -> tuple[tuple[str, str], ...]:
     if kept is None or kept[0] is not step:
         pairs = [
             (" ".join(WORD.findall(fold(word))), value)
-            for value, words in step.words.items()
+            for known in (step.words, step.hints)
+            for value, words in known.items()
             for word in words
         ]
         kept = step, tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
@@ -119,9 +155,9 @@ def slots_for(flow: Flow, found: Extracted, text: str, taken: frozenset[str] = f
     for step in flow.collects():
         if step.slot in taken:
             continue
-        value = found.fits(step)
-        if value is None and step.early:
-            value = choice_word(step, text)
+        value = found.fits(step) if not step.reads else None
+        if value is None:
+            value = said_unasked(step, text) or found.fits(step)
         if value is not None and value not in slots.values():
             slots[step.slot] = value
     if "case_number" in found.values:

@@ -22,7 +22,7 @@ from bot.dialogs.commands import (
     StartFlow,
 )
 from bot.dialogs.flows.model import Collect, Flow, Flows
-from bot.dialogs.slots import accept, read_yes_no
+from bot.dialogs.slots import accept, read_name, read_yes_no
 from bot.dialogs.state import DialogState, Frame
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.exact import bare
@@ -31,6 +31,7 @@ from bot.dialogs.understanding.extract import (
     Extracted,
     choice_word,
     extract,
+    said_unasked,
     says_something,
     slots_for,
     without_addresses,
@@ -48,6 +49,7 @@ SHORT = 5
 NEAR = 0.35
 """From here two flows are worth asking about."""
 _CLAUSE = re.compile(r"[.!?।,;]\s+|\n+")
+WORDS = re.compile(r"[^\W\d_]")
 LIKELY = 0.55
 """From here one is."""
 
@@ -91,44 +93,98 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
         return (*corrections, SetSlot(step.slot, value), *rest)
     if corrections:
         return corrections
-    others = slots_for(flow, reading.found, reading.text, frozenset(frame.given))
-    if others and not _elsewhere(reading, flow, INTERRUPTS):
+    asks = is_question(reading.text)
+    others = slots_for(flow, reading.found, "" if asks else reading.text, frozenset(frame.given))
+    if not asks and (name := _late_name(reading, step, frame, flow)):
+        others = {**others, "name": name}
+    denies = reading.guess.label in ("affirm", "deny")
+    if others and (denies or not _elsewhere(reading, flow, INTERRUPTS)):
         return tuple(SetSlot(slot, other) for slot, other in others.items())
-    if bare(reading.text) in _skips():
+    if _passes_over(reading.text):
         return (Deny(),)
+    if step.type != "text" and _asks_why(reading.text):
+        return (Chitchat("why"),)
     label = reading.guess.label
     if reading.guess.sure and label not in (flow.name, INFORM):
         return (_command(label, reading),)
-    if is_question(reading.text):
+    if asks:
         return (Ask(reading.text),)
-    return (NotUnderstood(reading.text),)
+    again = slots_for(flow, reading.found, reading.text, frozenset({step.slot}))
+    return tuple(SetSlot(*slot) for slot in again.items()) or (NotUnderstood(reading.text),)
+
+
+def _passes_over(text: str) -> bool:
+    """Whether a message passes over a question: "skip", or few words with "don't know" among them."""
+    said = bare(text)
+    if said in _skips():
+        return True
+    few = 1 < len(said.split()) <= SHORT
+    return few and any(" " in skip and f" {skip} " in f" {said} " for skip in _skips())
 
 
 def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     """The value that answers the question; None when the message is no answer."""
     text, turn = reading.text, reading.turn
     said = bare(text)
-    if step.optional and said in _skips():
+    if (step.optional and _passes_over(text)) or not text.strip():
         return None
     if step.type == "text":
         return (
-            None if _elsewhere(reading, reading.flows[frame.flow], INTERRUPTS) or not text.strip() else text
+            None
+            if _elsewhere(reading, reading.flows[frame.flow], INTERRUPTS) or not WORDS.search(text)
+            else text
         )
     if step.type == "yes_no":
         return read_yes_no(text)
     if step.type == "choice":
-        value = choice_word(step, text) or accept(step, said, frame.slots, turn)
+        value = choice_word(step, text) or reading.found.fits(step) or accept(step, said, frame.slots, turn)
         known = value is not None and value != said
-        return value if known or (value is not None and _bare_value(reading)) else None
+        return value if known or (value is not None and _free_value(reading, step, frame)) else None
     if (value := reading.found.fits(step)) is not None:
         return value
     if step.type == "money" and "phone" in reading.found.values:
         return None
     if step.type == "name":
-        return accept(step, without_addresses(text), frame.slots, turn) if _bare_value(reading) else None
+        free = _free_value(reading, step, frame)
+        return accept(step, without_addresses(text), frame.slots, turn) if free else None
     if step.type == "money" and reading.guess.sure and is_question(text):
         return None
     return accept(step, text, frame.slots, turn)
+
+
+def _free_value(reading: Reading, step: Collect, frame: Frame) -> bool:
+    """Whether a message may be any words at all: it is short and answers no other question of the flow."""
+    flow = reading.flows[frame.flow]
+    if step.type == "name" and reading.guess.label == flow.name and reading.guess.confidence >= LIKELY:
+        return False
+    if not _bare_value(reading) or _late_name(reading, step, frame, flow):
+        return False
+    rest = (other for other in flow.collects() if other.slot != step.slot)
+    return not any(
+        said_unasked(other, reading.text)
+        or (other.type in ("money", "choice") and reading.found.fits(other) is not None)
+        for other in rest
+    )
+
+
+def _late_name(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> str | None:
+    """A name said after its question was passed over: capitals and nothing else."""
+    known = flow.collect("name")
+    if known is None or step.slot == "name" or "name" not in frame.asked or frame.slots.get("name"):
+        return None
+    words = reading.text.split()
+    if not 0 < len(words) <= 3 or any(word[:1].islower() for word in words) or not _bare_value(reading):
+        return None
+    if _passes_over(reading.text) or reading.found.values.keys() & {"money", "when"}:
+        return None
+    taken = any(choice_word(other, reading.text) for other in flow.collects())
+    return None if taken else read_name(reading.text)
+
+
+def _asks_why(text: str) -> bool:
+    """Whether a customer wants to know why they are asked: with words of asking, or "why?" alone."""
+    said = bare(text)
+    return said in words_of("whys") or any(f"{why} " in f"{said} " for why in words_of("whys") if " " in why)
 
 
 def _bare_value(reading: Reading) -> bool:
@@ -177,6 +233,9 @@ def _marks_correction(text: str) -> bool:
 
 def _request(reading: Reading) -> tuple[Command, ...]:
     guess, found = reading.guess, reading.found
+    if guess.sure and guess.label == "cancel" and is_question(reading.text):
+        # Nothing runs that could be cancelled: it asks whether an order can be.
+        return (Ask(reading.text),)
     if guess.sure and guess.label != INFORM:
         return (_command(guess.label, reading),)
     if "case_number" in found.values and len(reading.text.split()) <= SHORT:
@@ -225,9 +284,25 @@ def start_slots(flow: Flow, reading: Reading) -> dict[str, Any]:
 
 def _matter(text: str, flow: Flow, turn: Turn) -> str:
     """The text without the clauses that only fill other slots ("my name is Ravi", "9876543210")."""
-    clauses = _CLAUSE.split(text)
-    kept = [clause for clause in clauses[1:] if not slots_for(flow, extract(clause, turn), "")]
-    return text if len(kept) == len(clauses) - 1 else ", ".join([clauses[0], *kept]).strip()
+    if all(step.slot == flow.takes_trigger for step in flow.collects()):
+        return text
+    clauses = [clause.strip() for clause in _CLAUSE.split(text) if clause.strip()]
+    closing = next((n for n, clause in enumerate(clauses) if n and bare(clause) in _closings()), len(clauses))
+    kept = [clause for clause in clauses[:closing] if not _only_fills(clause, flow, turn)]
+    if len(kept) == len(clauses):
+        return text
+    return ", ".join(kept) if says_something(" ".join(kept)) else text
+
+
+def _only_fills(clause: str, flow: Flow, turn: Turn) -> bool:
+    """Whether a clause answers other questions of a flow, or only greets."""
+    if bare(clause) in _frills():
+        return True
+    found = extract(clause, turn)
+    if any(found.values.get(kind) for kind in ("name", "phone", "email", "money")):
+        return bool(slots_for(flow, found, ""))
+    hinted = any(step.hints and said_unasked(step, clause) for step in flow.collects())
+    return hinted or ("when" in found.values and len(clause.split()) <= 4)
 
 
 def language_named(text: str, lang: str, turn: Turn) -> str | None:
@@ -259,6 +334,20 @@ def is_question(text: str) -> bool:
 @lru_cache(maxsize=4)
 def _question_words(lang: str) -> frozenset[str]:
     return frozenset(fold(word) for word in courtesy()["questions"][lang])
+
+
+@lru_cache(maxsize=1)
+def _closings() -> frozenset[str]:
+    """What stands above a letter's signature."""
+    return frozenset(bare(word) for word in words_of("closings"))
+
+
+@lru_cache(maxsize=1)
+def _frills() -> frozenset[str]:
+    """Whole clauses that say nothing of the matter: greetings and thanks."""
+    intents = courtesy()["intents"]
+    said = (text for kind in CHITCHAT for texts in intents[kind].values() for text in texts)
+    return frozenset(bare(str(text)) for text in (*said, *words_of("frills"), *words_of("closings")))
 
 
 @lru_cache(maxsize=1)

@@ -25,3 +25,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     else:
         with postgres_store(request.getfixturevalue("postgresql")) as made:
             yield made
+
+
+@pytest.fixture
+def postgres(postgresql: PostgresServer) -> Iterator[Store]:
+    """A Store on a fresh migrated PostgreSQL database, for what only PostgreSQL has."""
+    with postgres_store(postgresql) as made:
+        yield made

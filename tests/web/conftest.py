@@ -157,7 +157,7 @@ async def staff(site: Site) -> AsyncIterator[Any]:
         await one.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's chromium, driven by playwright."""
     if not os.path.exists(CHROMIUM):  # noqa: PTH110

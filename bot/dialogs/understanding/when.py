@@ -23,10 +23,11 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, int]]:
     day = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?\s+)?(?:{named})(?:\s+\d{{1,2}}(?:st|nd|rd|th)?(?!\w))?"
     dated = rf"(?<!\w)(?:(?:{before})\s+(?:the\s+)?{day}(?!\w)|{day}\s+(?:{after})(?!\w))"
     number = rf"(?:\d{{1,3}}|{'|'.join(_ordered(numbers))})"
+    joins = "|".join(_ordered(words["between"]))
     span = (
-        rf"(?<!\w)(?:{number}\s*(?:-|to|se|or|ya|से|या)\s*)?(?P<n>{number})\s*(?P<unit>{'|'.join(_ordered(units))})"
+        rf"(?<!\w)(?:{number}\s*(?:-|{joins})\s*)?(?P<n>{number})\s*(?P<unit>{'|'.join(_ordered(units))})"
         rf"\s*(?:{'|'.join(_ordered(words['span_after']))})(?!\w)|"
-        rf"(?<!\w)(?:{'|'.join(_ordered(words['span_before']))})\s+(?:{number}\s*(?:-|to|or)\s*)?"
+        rf"(?<!\w)(?:{'|'.join(_ordered(words['span_before']))})\s+(?:{number}\s*(?:-|{joins})\s*)?"
         rf"(?P<n2>{number})\s*(?P<unit2>{'|'.join(_ordered(units))})(?!\w)"
     )
     sizes = {**{word: int(days) for word, days in units.items()}, **{w: int(n) for w, n in numbers.items()}}

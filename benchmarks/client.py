@@ -16,7 +16,7 @@ import uuid
 import aiohttp
 
 from benchmarks.rig import PHONE_ID
-from benchmarks.script import SCRIPT
+from benchmarks.script import line
 
 SECRET = b"a secret of the app"
 
@@ -47,8 +47,7 @@ async def run(url: str, count: int, pace: float, senders: int) -> dict[str, obje
 
     async def post(session: aiohttp.ClientSession, number: int) -> None:
         nonlocal failed
-        line = SCRIPT[(number // senders) % len(SCRIPT)]
-        body = body_of(f"9197{number % senders:08d}", line)
+        body = body_of(f"9197{number % senders:08d}", line(number // senders))
         signature = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
         start = time.perf_counter()
         try:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from benchmarks.floor import PostgresFloor, SqliteFloor
 from benchmarks.rig import IN_FLIGHT, PHONE_ID, Counters, databases, in_flight, opened, percentile
-from benchmarks.script import SCRIPT
+from benchmarks.script import line
 from bot.app import App
 from bot.conversations.conversation import CONVERSATION
 from bot.ids import new_id
@@ -39,7 +39,7 @@ class _Customers:
 
     async def write(self, sender: int) -> None:
         """Say the next line and wait for the answer."""
-        line = SCRIPT[self._said[sender] % len(SCRIPT)]
+        text = line(self._said[sender])
         self._said[sender] += 1
         address = f"9198{sender:08d}"
         message = InboundMessage(
@@ -48,7 +48,7 @@ class _Customers:
             account=PHONE_ID,
             address=address,
             external_id=f"wamid.{new_id()}",
-            text=line,
+            text=text,
             sender_name=f"Customer {sender}",
             identities=(Identity("whatsapp", address, True), Identity("phone", f"+{address}", True)),
         )

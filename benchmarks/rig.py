@@ -67,16 +67,20 @@ def count_on(database: Database, counters: Counters) -> None:
 
 def time_operations(store: Store, counters: Counters) -> None:
     """Add up the CPU time of every storage operation by its name (this thread's, not waiting)."""
-    for method in ("write_now", "read_now"):
+    for method in ("write_now", "read_now", "step_now"):
         plain = getattr(store, method)
 
-        def timed(operation: Any, *args: Any, _plain: Any = plain, **kwargs: Any) -> Any:
+        def timed(
+            operation: Any, *args: Any, _plain: Any = plain, _method: str = method, **kwargs: Any
+        ) -> Any:
             start = time.thread_time()
             try:
                 return _plain(operation, *args, **kwargs)
             finally:
                 with counters.lock:
                     counters.by_operation[operation.__name__] += time.thread_time() - start
+                    # In PostgreSQL a step commits by itself, without a COMMIT that could be heard.
+                    counters.commits += _method == "step_now" and store.database.dialect == "postgresql"
 
         setattr(store, method, timed)
 

@@ -10,6 +10,7 @@ from bot.messages import STATUS_RANK, Status
 from bot.records.entity import describe
 from bot.records.tx import Tx
 from bot.storage import Id, Instant, Json, metadata
+from bot.storage.rows import insert_rows
 
 DIRECTIONS = ("inbound", "outbound")
 AUTHORS = ("contact", "bot", "agent", "system")
@@ -48,15 +49,12 @@ MESSAGE = describe(
     parent=lambda actor: through_conversation(actor, messages.c.conversation_id),
 )
 _COLUMNS = tuple(column.name for column in messages.columns)
-_append = messages.insert().values(
-    {column.name: sa.bindparam(column.name, type_=column.type) for column in messages.columns}
-)
 
 
 def append(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store messages, each with one event without the body."""
     tx.require("create", "messages")
-    tx.execute(_append, [{name: row.get(name) for name in _COLUMNS} for row in rows])
+    insert_rows(tx.connection, messages, _COLUMNS, rows)
     for row in rows:
         action = "received" if row["direction"] == "inbound" else "written"
         tx.event(MESSAGE, row["id"], action, None, row["contact_id"])

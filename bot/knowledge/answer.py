@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from bot.knowledge.index import KnowledgeIndex, Passage
@@ -104,19 +105,27 @@ def shorten(text: str, question: str, limit: int) -> str:
 
 def _run(text: str, piece: re.Pattern[str], asked: set[str], limit: int) -> tuple[str, float]:
     """The run of pieces that fits and holds most of what was asked, and how much that is."""
-    pieces = [match.span() for match in piece.finditer(text)]
+    pieces = _pieces(text, piece)
     best, best_worth = "", -1.0
-    for first, (start, _) in enumerate(pieces):
-        end = start
-        for _, stop in pieces[first:]:
+    for first, (start, _, _) in enumerate(pieces):
+        end, held = start, set[str]()
+        for _, stop, words in pieces[first:]:
             if stop - start > limit:
                 break
             end = stop
+            held |= asked & words
         run = _whole(text[start:end].strip())
-        worth = len(asked & set(terms(run))) - first * LATER
+        worth = len(held) - first * LATER
         if run and worth > best_worth:
             best, best_worth = run, worth
     return best, best_worth
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str, piece: re.Pattern[str]) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """(start, stop, words) of each piece; an article's text stays the same from question to question."""
+    found = (match.span() for match in piece.finditer(text))
+    return tuple((start, stop, frozenset(terms(text[start:stop]))) for start, stop in found)
 
 
 def _whole(run: str) -> str:

@@ -142,7 +142,7 @@ class Lanes:
         """Claim the lane and run turns until nothing waits in it."""
         runtime = self._runtime
         self._dirty.discard(lane_id)
-        state = await runtime.store.run(claim_lane, BOT, lane_id, runtime.holder)
+        state = await runtime.store.step(claim_lane, BOT, lane_id, runtime.holder)
         if state is None:  # another process is at it; look again, in case it did not see what we stored
             self._later(lane_id, _BUSY_RETRY_S)
             return
@@ -184,7 +184,7 @@ class Lanes:
         """Claim anew: when the lease itself was lost another process has the lane, and we let it."""
         runtime = self._runtime
         await runtime.store.run(lane.release, SYSTEM, state.lane["id"], state.lane["epoch"])
-        fresh = await runtime.store.run(claim_lane, BOT, state.lane["id"], runtime.holder)
+        fresh = await runtime.store.step(claim_lane, BOT, state.lane["id"], runtime.holder)
         if fresh is None:
             self._later(state.lane["id"], _BUSY_RETRY_S)
         return fresh

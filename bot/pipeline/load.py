@@ -1,4 +1,4 @@
-"""Claiming a lane and reading what its turn needs: one transaction, four statements for a known sender."""
+"""Claiming a lane and reading what its turn needs: three statements for a known sender."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION, conversation_of_reference
 from bot.conversations.message import messages
-from bot.crm.contact import CONTACT, identities_of
+from bot.crm.contact import CONTACT
 from bot.records.tx import Record, Tx
 from bot.storage import Id
 
@@ -26,11 +26,6 @@ class LaneState:
     lane: Record
     events: tuple[Record, ...]
     conversation: Record | None
-    identities: tuple[tuple[str, str, bool], ...] = ()
-
-    def addresses(self, kind: str) -> tuple[str, ...]:
-        """The contact's addresses of one kind."""
-        return tuple(value for found, value, _ in self.identities if found == kind)
 
 
 _current = (
@@ -61,10 +56,7 @@ def read_lane(tx: Tx, claimed: Record) -> LaneState:
     """Read a lane that is held already."""
     events = tuple(inbox.pending(tx, claimed["id"]))
     conversation = read_conversation(tx, claimed["conversation_id"])
-    identities: tuple[tuple[str, str, bool], ...] = ()
-    if claimed["contact_id"] is not None and events:
-        identities = tuple(identities_of(tx, claimed["contact_id"]))
-    return LaneState(claimed, events, conversation, identities)
+    return LaneState(claimed, events, conversation)
 
 
 def read_conversation(tx: Tx, conversation_id: str | None) -> Record | None:

@@ -6,11 +6,13 @@ from typing import Any
 from bot import clock, metrics
 from bot.conversations import inbox
 from bot.crm.case import cases_of
+from bot.crm.contact import identities_of
 from bot.crm.lead import SLOTS, open_lead_of
 from bot.crm.user import agents_online
 from bot.dialogs.commands import Understood
 from bot.dialogs.engine import decide
 from bot.dialogs.turn import (
+    AddIdentity,
     Business,
     CaseView,
     Customer,
@@ -33,6 +35,9 @@ from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx
 
 _ONLINE_CACHE_S = 5.0
+_ADDRESSES_CACHE_S, _ADDRESSES_CACHE = 60.0, 20_000
+Addresses = tuple[tuple[str, str, bool], ...]
+"""(kind, value, verified) of a contact's identities."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class Turns:
         """`runtime` is shared with the rest of the pipe."""
         self._runtime = runtime
         self._online: tuple[float, bool] = (0.0, False)
+        self._addresses: dict[str, tuple[float, Addresses]] = {}
 
     async def run(self, state: LaneState, batch: list[Record], more: bool, thought: Thought) -> Committed:
         """Work off one batch of a claimed lane. Raises LaneLost, VersionConflict: run it again."""
@@ -78,6 +84,8 @@ class Turns:
             metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()
         thought.rows.clear()
         plan = await self._decide(state, turn, thought)
+        if any(isinstance(write, AddIdentity) for write in plan.writes):
+            self._addresses.pop(state.lane["contact_id"] or "", None)
         decided = Decided(
             events=tuple(batch), messages=said, plan=plan, rows=thought.rows, lang=thought.understood.lang
         )
@@ -98,7 +106,7 @@ class Turns:
             found = await self._runtime.store.read(
                 conversation_of_mail, BOT, state.lane["id"], said[0].thread
             )
-        return LaneState(state.lane, state.events, found, state.identities)
+        return LaneState(state.lane, state.events, found)
 
     async def _turn(self, state: LaneState, said: tuple[InboundMessage, ...]) -> Turn:
         runtime, conversation = self._runtime, state.conversation
@@ -110,7 +118,7 @@ class Turns:
             business=Business(
                 profile.name, profile.country, profile.time_zone, profile.languages, profile.currency
             ),
-            customer=_customer_of(state, said),
+            customer=_customer_of(state, said, await self._identities(state.lane["contact_id"])),
             messages=said,
             state=(conversation["state"] or {}) if conversation else {},
             agents_online=await self._agents_online(),
@@ -119,6 +127,19 @@ class Turns:
             answers_after_stop=not features.stop_is_silent,
             article_base_url=f"{runtime.settings.public_url}/help",
         )
+
+    async def _identities(self, contact_id: str | None) -> Addresses:
+        """The contact's addresses, remembered a while: they tell what need not be asked, and open nothing."""
+        if contact_id is None:
+            return ()
+        moment = clock.now().timestamp()
+        found = self._addresses.get(contact_id)
+        if found is None or moment - found[0] > _ADDRESSES_CACHE_S:
+            if len(self._addresses) > _ADDRESSES_CACHE:
+                self._addresses.clear()
+            known = await self._runtime.store.read(identities_of, BOT, contact_id)
+            found = self._addresses[contact_id] = (moment, tuple(known))
+        return found[1]
 
     async def _agents_online(self) -> bool:
         moment = clock.now().timestamp()
@@ -170,7 +191,7 @@ class Turns:
         )
         if (wanted := data.get("conversation_id")) != state.lane["conversation_id"]:
             found = await self._runtime.store.read(read_conversation, BOT, wanted)
-            state = LaneState(state.lane, state.events, found, state.identities)
+            state = LaneState(state.lane, state.events, found)
         actor = Actor("user", data["user_id"], data["role"], data["team_id"], data["name"]) if staff else BOT
         return await self._commit(state, Decided(events=(event,), staff=text), more, actor)
 
@@ -191,13 +212,13 @@ def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) 
     return committed
 
 
-def _customer_of(state: LaneState, said: tuple[InboundMessage, ...]) -> Customer:
+def _customer_of(state: LaneState, said: tuple[InboundMessage, ...], known: Addresses) -> Customer:
     conversation = state.conversation
     claimed = [one for message in said for one in message.identities]
     phones = {one.value: None for one in claimed if one.kind == "phone"}
     emails = {one.value: None for one in claimed if one.kind == "email"}
-    phones |= dict.fromkeys(state.addresses("phone"))
-    emails |= dict.fromkeys(state.addresses("email"))
+    phones |= {value: None for kind, value, _ in known if kind == "phone"}
+    emails |= {value: None for kind, value, _ in known if kind == "email"}
     name = conversation["contact_name"] if conversation else said[0].sender_name
     lang = (conversation["lang"] or conversation["contact_lang"]) if conversation else None
     return Customer(state.lane["contact_id"], name or "", lang, tuple(phones), tuple(emails))

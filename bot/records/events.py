@@ -32,8 +32,8 @@ events = sa.Table(
     sa.Index("ix_events_record", "record_id", "id"),
     sa.Index("ix_events_contact", "contact_id", "id"),
 )
-_WRITTEN = [column for column in events.columns if column.name not in ("seq", "xid")]
-append_events = events.insert().values({column.name: sa.bindparam(column.name) for column in _WRITTEN})
+WRITTEN = tuple(column.name for column in events.columns if column.name not in ("seq", "xid"))
+"""What a writer gives; the database numbers events itself."""
 
 EVENT_INTERNAL = ("xid", "sealed")
 

@@ -49,6 +49,17 @@ class Store:
         """Run an operation in one transaction. Being cancelled does not cancel what has begun."""
         return await self._hop(self._writers, partial(self.write_now, operation, actor, *args, **kwargs))
 
+    def step_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation of one write and reads behind it (see `Database.step`); it leaves no events."""
+        with transaction(self.database, self.keys, actor, opened=self.database.step()) as tx:
+            return operation(tx, *args, **kwargs)
+
+    async def step(
+        self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Like `run`, for what may commit by itself: claims."""
+        return await self._hop(self._writers, partial(self.step_now, operation, actor, *args, **kwargs))
+
     async def run_first(
         self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
     ) -> T:

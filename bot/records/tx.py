@@ -5,7 +5,7 @@ bus, which go out only after the commit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -19,9 +19,10 @@ from bot.notices import Notice
 from bot.records import permissions
 from bot.records.actor import SYSTEM, Actor
 from bot.records.entity import Entity, to_json
-from bot.records.events import append_events
+from bot.records.events import WRITTEN, events
 from bot.records.keys import BUSINESS, KeyRing
 from bot.storage.database import Database
+from bot.storage.rows import insert_rows
 
 Record = Mapping[str, Any]
 """A row as read: column name to value."""
@@ -119,7 +120,7 @@ class Tx:
     def flush(self) -> None:
         """Write the events gathered so far, as one statement; `transaction` does it before the commit."""
         if self._events:
-            self.connection.execute(append_events, self._events)
+            insert_rows(self.connection, events, WRITTEN, self._events)
             self._events = []
 
 
@@ -130,12 +131,13 @@ def transaction(
     actor: Actor = SYSTEM,
     *,
     write: bool = True,
+    opened: AbstractContextManager[sa.Connection] | None = None,
     correlation_id: str = "",
     reason: str = "",
     after: Callable[[list[Notice]], None] | None = None,
 ) -> Iterator[Tx]:
     """Open a transaction, commit it once at the end, then hand its notices to `after`."""
-    with database.write() if write else database.read() as connection:
+    with opened or (database.write() if write else database.read()) as connection:
         tx = Tx(connection, actor, keys, correlation_id, reason)
         yield tx
         tx.flush()

@@ -18,7 +18,8 @@ from bot.records.store import explain
 from bot.records.tx import Record
 
 _log = logger("lanes")
-IN_FLIGHT = 16
+IN_FLIGHT = 6
+"""Enough to keep the processor busy; more would only stand between a webhook and its answer."""
 IN_FLIGHT_WITH_LLM = 64
 MAX_CONFLICTS = 5
 CLOSE_S = 10.0

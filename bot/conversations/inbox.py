@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant, Json, metadata
+from bot.storage.rows import RowUpdate
 from bot.storage.upsert import insert
 
 inbox = sa.Table(
@@ -118,16 +119,20 @@ def pending(tx: Tx, lane: str) -> list[Record]:
     return tx.rows(_pending, {"lane": lane})
 
 
-_done = (
-    inbox.update()
-    .where(inbox.c.seq == sa.bindparam("done_seq"))
-    .values(state=sa.literal_column("'done'"), payload=None)
+_done = RowUpdate(
+    "done",
+    {"done_seq": sa.BigInteger},
+    lambda value: (
+        inbox.update()
+        .where(inbox.c.seq == value("done_seq"))
+        .values(state=sa.literal_column("'done'"), payload=sa.null())
+    ),
 )
 
 
 def mark_done(tx: Tx, seqs: Sequence[int]) -> None:
     """These events have taken effect. Their bodies go: the message log holds what was said."""
-    tx.execute(_done, [{"done_seq": seq} for seq in sorted(seqs)])
+    tx.update_later(_done, [{"done_seq": seq} for seq in sorted(seqs)])
 
 
 def mark_failed(tx: Tx, seq: int, error: str, *, park: bool) -> None:

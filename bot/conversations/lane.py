@@ -101,10 +101,9 @@ def commit_claim(
     stopped_at: datetime | None,
     more: bool,
 ) -> None:
-    """Check that the claim still holds and let the lane go, or keep it when `more` waits.
-
-    Raises LaneLost when the lease ran out and another process claimed it."""
-    done = tx.execute(
+    """At the end of the transaction: check that the claim still holds and let the lane go, or keep it when
+    `more` waits. Then raises LaneLost when the lease ran out and another process claimed it."""
+    tx.later(
         _keep,
         {
             "lane": lane,
@@ -114,9 +113,8 @@ def commit_claim(
             "conversation": conversation_id,
             "stopped": stopped_at,
         },
+        LaneLost("Another process took this lane over"),
     )
-    if done.rowcount != 1:
-        raise LaneLost("Another process took this lane over")
 
 
 _release = (

@@ -10,7 +10,7 @@ from bot.messages import STATUS_RANK, Status
 from bot.records.entity import describe
 from bot.records.tx import Tx
 from bot.storage import Id, Instant, Json, metadata
-from bot.storage.rows import insert_rows
+from bot.storage.rows import RowUpdate
 
 DIRECTIONS = ("inbound", "outbound")
 AUTHORS = ("contact", "bot", "agent", "system")
@@ -52,9 +52,9 @@ _COLUMNS = tuple(column.name for column in messages.columns)
 
 
 def append(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store messages, each with one event without the body."""
+    """Store messages at the end of the transaction, each with one event without the body."""
     tx.require("create", "messages")
-    insert_rows(tx.connection, messages, _COLUMNS, rows)
+    tx.insert_later(messages, _COLUMNS, rows)
     for row in rows:
         action = "received" if row["direction"] == "inbound" else "written"
         tx.event(MESSAGE, row["id"], action, None, row["contact_id"])
@@ -65,34 +65,43 @@ def inbound_status() -> dict[str, Any]:
     return {"status": "received", "status_rank": 9}
 
 
-_forward = (
-    messages.update()
-    .where(
-        messages.c.id == sa.bindparam("message"),
-        messages.c.status_rank < sa.bindparam("rank", type_=sa.SmallInteger),
-    )
-    .values(
-        status=sa.bindparam("new_status"),
-        status_rank=sa.bindparam("rank", type_=sa.SmallInteger),
-        error=sa.bindparam("new_error"),
-        external_id=sa.func.coalesce(sa.bindparam("external", type_=sa.String), messages.c.external_id),
-    )
+_forward = RowUpdate(
+    "forward",
+    {
+        "message": Id,
+        "new_status": sa.String,
+        "rank": sa.SmallInteger,
+        "new_error": sa.Text,
+        "external": sa.String,
+    },
+    lambda value: (
+        messages.update()
+        .where(messages.c.id == value("message"), messages.c.status_rank < value("rank"))
+        .values(
+            status=value("new_status"),
+            status_rank=value("rank"),
+            error=value("new_error"),
+            external_id=sa.func.coalesce(value("external"), messages.c.external_id),
+        )
+    ),
 )
 
 
 def move_forward(tx: Tx, updates: Sequence[tuple[str, Status, str | None, str | None]]) -> None:
-    """Apply (message id, status, external id, error); a status never moves back."""
-    rows = [
-        {
-            "message": id_,
-            "new_status": status.value,
-            "rank": STATUS_RANK[status],
-            "external": external,
-            "new_error": error,
-        }
-        for id_, status, external, error in sorted(updates, key=lambda update: update[0])
-    ]
-    tx.execute(_forward, rows)
+    """Apply (message id, status, external id, error) at the end; a status never moves back, and of several of
+    one message the furthest counts."""
+    furthest: dict[str, dict[str, Any]] = {}
+    for id_, status, external, error in updates:
+        known = furthest.get(id_)
+        if known is None or STATUS_RANK[status] > known["rank"]:
+            furthest[id_] = {
+                "message": id_,
+                "new_status": status.value,
+                "rank": STATUS_RANK[status],
+                "external": external or (known["external"] if known else None),
+                "new_error": error,
+            }
+    tx.update_later(_forward, [furthest[id_] for id_ in sorted(furthest)])
 
 
 def by_external_ids(tx: Tx, external_ids: Sequence[str]) -> dict[str, str]:

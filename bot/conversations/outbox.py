@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bot.conversations.lane import lanes
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant, Json, metadata
+from bot.storage.rows import RowUpdate
 
 outbox = sa.Table(
     "outbox",
@@ -49,17 +50,16 @@ _UNSENT: tuple[sa.ColumnElement[str], ...] = (
     sa.literal_column("'queued'"),
     sa.literal_column("'sending'"),
 )
-_append = outbox.insert().values(
-    {column.name: sa.bindparam(column.name, type_=column.type) for column in outbox.columns}
-)
 _COLUMNS = tuple(column.name for column in outbox.columns)
 
 
 def append(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Queue rows; those with state "sending" are leased to the caller, who delivers them at once."""
+    """Queue rows, at the end of the transaction.
+
+    Those with state "sending" are leased to the caller, who delivers them at once."""
     tx.require("create", "outbox")
     defaults = {"attempts": 0, "resends": 0, "created_at": tx.now, "correlation_id": tx.correlation_id}
-    tx.execute(_append, [{name: {**defaults, **row}.get(name) for name in _COLUMNS} for row in rows])
+    tx.insert_later(outbox, _COLUMNS, [{**defaults, **row} for row in rows])
 
 
 unsent_exists = (
@@ -121,22 +121,26 @@ def claim(tx: Tx, row_id: str, holder: str, *, again: bool) -> bool:
     return tx.execute(_claim, values).rowcount == 1
 
 
-_settle = (
-    outbox.update()
-    .where(outbox.c.id == sa.bindparam("row"), outbox.c.state.in_((*_UNSENT, sa.literal_column("'unknown'"))))
-    .values(
-        state=sa.bindparam("new_state"),
-        attempts=outbox.c.attempts + sa.bindparam("tried", type_=sa.Integer),
-        not_before=sa.bindparam("later", type_=Instant),
-        error=sa.bindparam("why"),
-        lease_until=sa.bindparam("until", type_=Instant),
-    )
+_settle = RowUpdate(
+    "settled",
+    {"row": Id, "new_state": sa.String, "later": Instant, "why": sa.Text, "until": Instant},
+    lambda value: (
+        outbox.update()
+        .where(outbox.c.id == value("row"), outbox.c.state.in_((*_UNSENT, sa.literal_column("'unknown'"))))
+        .values(
+            state=value("new_state"),
+            attempts=outbox.c.attempts + 1,
+            not_before=value("later"),
+            error=value("why"),
+            lease_until=value("until"),
+        )
+    ),
 )
 
 
 def settle(tx: Tx, outcomes: Sequence[tuple[str, str, datetime | None, str | None]]) -> None:
-    """Record (row id, new state, not before, error) after a try."""
-    tx.execute(
+    """Record (row id, new state, not before, error) after a try, at the end of the transaction."""
+    tx.update_later(
         _settle,
         [
             {
@@ -145,7 +149,6 @@ def settle(tx: Tx, outcomes: Sequence[tuple[str, str, datetime | None, str | Non
                 "later": later,
                 "until": later if state == "sending" else None,
                 "why": why,
-                "tried": 1,
             }
             for row, state, later, why in sorted(outcomes, key=lambda outcome: outcome[0])
         ],

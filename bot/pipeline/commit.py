@@ -50,7 +50,7 @@ _TURN_COLUMNS = (
 _save = (
     _table.update()
     .where(
-        _table.c.id == sa.bindparam("conversation"),
+        _table.c.id == sa.bindparam("saved"),
         _table.c.owner_epoch == sa.bindparam("known_epoch", type_=sa.Integer),
     )
     .values(
@@ -326,9 +326,8 @@ class TurnCommit:
     def _save(self, now: dict[str, Any]) -> None:
         parameters = {f"new_{name}": now[name] for name in _TURN_COLUMNS}
         known = self._before("owner_epoch", 0)
-        parameters |= {"conversation": now["id"], "known_epoch": known, "moment": self.now}
-        if self.tx.execute(_save, parameters).rowcount != 1:
-            raise LaneLost("The conversation's owner changed during the turn")
+        parameters |= {"saved": now["id"], "known_epoch": known, "moment": self.now}
+        self.tx.later(_save, parameters, LaneLost("The conversation's owner changed during the turn"))
 
     def _tell(self, now: dict[str, Any], writes: TurnWrites) -> None:
         if writes.handed_off is not None:

@@ -195,12 +195,12 @@ class Deliverer:
         """A receipt that is lost sends a message twice: while the database is away, it is kept and tried."""
         for pause in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0):
             try:
-                await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
+                await self._runtime.store.step(_record_outcomes, SYSTEM, outcomes)
                 return
             except Unavailable as error:
                 _log.warning("receipts_wait", count=len(outcomes), error=explain(error))
                 await asyncio.sleep(pause)
-        await self._runtime.store.run(_record_outcomes, SYSTEM, outcomes)
+        await self._runtime.store.step(_record_outcomes, SYSTEM, outcomes)
 
 
 def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:
@@ -222,6 +222,7 @@ def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:
 
 
 def _record_outcomes(tx: Tx, outcomes: list[_Outcome]) -> None:
+    """All of it is written at the end together: one statement in PostgreSQL."""
     outbox.settle(tx, [(one.row, one.state, one.later, one.error) for one in outcomes])
     moved = [(one.row, one.status, one.external_id, one.error) for one in outcomes if one.status is not None]
     if moved:
@@ -291,7 +292,7 @@ def _refused(tx: Tx, runtime: Runtime, row: Any) -> str | None:
 
 def _set_aside(tx: Tx, row_id: str, state: str, why: str) -> None:
     outbox.settle(tx, [(row_id, state, None, why)])
-    if state == "held":
-        return
-    message.move_forward(tx, [(row_id, Status.FAILED, None, why)])
-    tx.event(message.MESSAGE, row_id, "unknown" if state == "unknown" else "cancelled", None, None, why)
+    if state != "held":
+        message.move_forward(tx, [(row_id, Status.FAILED, None, why)])
+        tx.event(message.MESSAGE, row_id, "unknown" if state == "unknown" else "cancelled", None, None, why)
+    tx.flush()  # the next look for an unsent row must not find this one

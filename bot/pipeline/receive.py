@@ -155,10 +155,10 @@ class Receiver:
         # Two processes that store the same redelivered events at once may lock crosswise: one tries again.
         for pause in (0.05, 0.2):
             try:
-                return await self._store.run_first(_append, SYSTEM, events, lanes)
+                return await self._store.step_first(_append, SYSTEM, events, lanes)
             except Unavailable:
                 await asyncio.sleep(pause)
-        return await self._store.run_first(_append, SYSTEM, events, lanes)
+        return await self._store.step_first(_append, SYSTEM, events, lanes)
 
     def _wake(self, events: list[NewEvent]) -> None:
         for event in events:

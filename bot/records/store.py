@@ -3,8 +3,9 @@
 import asyncio
 import contextvars
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from bot.logs import correlation
 from bot.notices import Notice
@@ -50,21 +51,28 @@ class Store:
         return await self._hop(self._writers, partial(self.write_now, operation, actor, *args, **kwargs))
 
     def step_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an operation of one write and reads behind it (see `Database.step`); it leaves no events."""
-        with transaction(self.database, self.keys, actor, opened=self.database.step()) as tx:
+        """Run an operation that may be cut off between its statements (see `Database.step`)."""
+        with transaction(
+            self.database,
+            self.keys,
+            actor,
+            opened=self.database.step(),
+            correlation_id=correlation.get(),
+            after=self._announce,
+        ) as tx:
             return operation(tx, *args, **kwargs)
 
     async def step(
         self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Like `run`, for what may commit by itself: claims."""
+        """Like `run`, for what is one writing statement, or may commit one by one."""
         return await self._hop(self._writers, partial(self.step_now, operation, actor, *args, **kwargs))
 
-    async def run_first(
+    async def step_first(
         self, operation: Operation[P, T], actor: Actor = SYSTEM, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Like `run`, but before all that queues: somebody outside waits for it."""
-        work = partial(self.write_now, operation, actor, *args, **kwargs)
+        """Like `step`, but before all that queues: somebody outside waits for it."""
+        work = partial(self.step_now, operation, actor, *args, **kwargs)
         return await self._hop(self._writers, work, urgent=True)
 
     async def read(
@@ -78,9 +86,24 @@ class Store:
         return await self._hop(self._slow, work)
 
     async def _hop(self, pool: Threads, work: Callable[[], T], urgent: bool = False) -> T:
-        context = contextvars.copy_context()
-        future = pool.submit(partial(context.run, work), urgent=urgent)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        """Run `work` in a thread; who stops waiting for it does not stop it."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+
+        def tell(result: T | None, error: BaseException | None) -> None:
+            if waiter.done():  # nobody waits any more
+                return
+            if error is None:
+                waiter.set_result(cast(T, result))
+            else:
+                waiter.set_exception(error)
+
+        def done(result: T | None, error: BaseException | None) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the process ends
+                loop.call_soon_threadsafe(tell, result, error)
+
+        pool.submit(partial(contextvars.copy_context().run, work), done, urgent=urgent)
+        return await waiter
 
     def close(self) -> None:
         """Wait for what runs, then close the connections."""

@@ -4,7 +4,7 @@ An operation reads and writes through `tx`, asks `tx.require(…)`, and leaves e
 bus, which go out only after the commit.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -22,7 +22,7 @@ from bot.records.entity import Entity, to_json
 from bot.records.events import WRITTEN, events
 from bot.records.keys import BUSINESS, KeyRing
 from bot.storage.database import Database
-from bot.storage.rows import insert_rows
+from bot.storage.rows import RowUpdate, Write, inserting, write_all
 
 Record = Mapping[str, Any]
 """A row as read: column name to value."""
@@ -33,6 +33,7 @@ class Tx:
 
     __slots__ = (
         "_events",
+        "_later",
         "actor",
         "connection",
         "correlation_id",
@@ -61,6 +62,7 @@ class Tx:
         self.reason = reason
         self.notices: list[Notice] = []
         self._events: list[dict[str, Any]] = []
+        self._later: list[Write] = []
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement, prebuilt where it is on a hot path."""
@@ -117,11 +119,31 @@ class Tx:
             }
         )
 
+    def later(
+        self, statement: sa.UpdateBase, parameters: Mapping[str, Any], lost: Exception | None = None
+    ) -> None:
+        """Write at the end, together with what else waits for it; until then nothing reads it. Names of
+        parameters are the statement's own. `lost` is raised unless exactly one row changed."""
+        self._later.append(Write(statement, parameters, lost))
+
+    def insert_later(
+        self, table: sa.Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Insert rows at the end, like `later`."""
+        self._later.append(inserting(self.dialect, table, names, rows))
+
+    def update_later(self, update: RowUpdate, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Update rows at the end, like `later`."""
+        self._later.append(update.of(self.dialect, rows))
+
     def flush(self) -> None:
-        """Write the events gathered so far, as one statement; `transaction` does it before the commit."""
+        """Carry out what waits, the events with it; `transaction` does it before the commit."""
         if self._events:
-            insert_rows(self.connection, events, WRITTEN, self._events)
+            self.insert_later(events, WRITTEN, self._events)
             self._events = []
+        if self._later:
+            write_all(self.connection, self._later)
+            self._later = []
 
 
 @contextmanager

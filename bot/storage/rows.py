@@ -1,43 +1,146 @@
-"""Inserting a few rows at once.
+"""Writing many rows, and many writes, in one statement each where the database is across a network.
 
-psycopg opens a pipeline for an executemany, which costs more than a few rows do; one statement of several
-VALUES, built once a table and count, does not.
+A turn's commit is six writes, and to PostgreSQL each costs Python and the socket more than the database.
+There, rows travel as one JSON value, and writes that wait for the end of a transaction go together as
+`WITH … AS (UPDATE …), … AS (INSERT …) SELECT …`. SQLite has no network: it runs them one by one.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-FEW = 8
+Build = Callable[[Callable[[str], Any]], sa.Update]
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A prebuilt statement and its parameters; `lost` is raised unless it changed exactly one row."""
+
+    statement: sa.UpdateBase
+    parameters: Parameters
+    lost: Exception | None = None
 
 
 def insert_rows(
     connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows that all give the same columns."""
-    if connection.dialect.name == "sqlite" or not 1 < len(rows) <= FEW:
-        connection.execute(_one(table, names), [{name: row.get(name) for name in names} for row in rows])
+    write_all(connection, [inserting(connection.dialect.name, table, names, rows)])
+
+
+def inserting(
+    dialect: str, table: sa.Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> Write:
+    """The write that inserts these rows."""
+    chosen = [{name: row.get(name) for name in names} for row in rows]
+    if dialect == "sqlite":
+        return Write(_insert(table, names), chosen)
+    return Write(_insert_json(table, names), {f"{table.name}_rows": _sent(chosen)})
+
+
+@dataclass(frozen=True)
+class RowUpdate:
+    """An update of many rows, each by values of its own.
+
+    `build` makes the statement of values it asks for by name: a row's parameters, or the columns of all rows
+    sent as one. No two rows may update the same record.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    """The type of each value."""
+    build: Build
+
+    def of(self, dialect: str, rows: Sequence[Mapping[str, Any]]) -> Write:
+        """The write that updates by these rows."""
+        if dialect == "sqlite":
+            return Write(self._one, rows)
+        return Write(self._all, {f"{self.name}_rows": _sent(rows)})
+
+    @cached_property
+    def _one(self) -> sa.Update:
+        return self.build(lambda name: sa.bindparam(name, type_=self.values[name]))
+
+    @cached_property
+    def _all(self) -> sa.Update:
+        sent = sa.cast(sa.bindparam(f"{self.name}_rows", type_=sa.Text), sa.JSON)
+        columns = (sa.column(name, type_) for name, type_ in self.values.items())
+        rows = sa.func.json_to_recordset(sent).table_valued(*columns, name="given")
+        given = rows.render_derived(with_types=True)
+        return self.build(lambda name: given.c[name])
+
+
+def write_all(connection: sa.Connection, writes: Sequence[Write]) -> None:
+    """Carry writes out. They may come in any order and see nothing of each other: none touches a row that
+    another does."""
+    if connection.dialect.name == "sqlite" or len(writes) == 1:
+        for write in writes:
+            _alone(connection, write)
         return
-    values = {f"{name}_{number}": row.get(name) for number, row in enumerate(rows) for name in names}
-    connection.execute(_several(table, names, len(rows)), values)
+    joined: dict[sa.UpdateBase, Write] = {}
+    for write in writes:
+        if write.statement in joined:  # its parameters have the same names: it goes by itself
+            _alone(connection, write)
+        else:
+            joined[write.statement] = write
+    parameters: dict[str, Any] = {}
+    for write in joined.values():
+        parameters.update(write.parameters)  # type: ignore[arg-type]
+    guarded = tuple(write.lost is not None for write in joined.values())
+    counts = connection.execute(_together(tuple(joined), guarded), parameters).one()
+    for count, lost in zip(counts, (write.lost for write in joined.values() if write.lost), strict=False):
+        if count != 1:
+            raise lost
 
 
-@lru_cache(maxsize=64)
-def _one(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
-    return table.insert().values({name: sa.bindparam(name, type_=table.c[name].type) for name in names})
+def _alone(connection: sa.Connection, write: Write) -> None:
+    done = connection.execute(write.statement, write.parameters)
+    if write.lost is not None and done.rowcount != 1:
+        raise write.lost
 
 
 @lru_cache(maxsize=256)
-def _several(table: sa.Table, names: tuple[str, ...], count: int) -> sa.TextClause:
-    rows = (f"({', '.join(f':{name}_{number}' for name in names)})" for number in range(count))
-    # Table and column names are our own; values are bound.
-    text = sa.text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {', '.join(rows)}")  # noqa: S608
-    return text.bindparams(
-        *(
-            sa.bindparam(f"{name}_{number}", type_=table.c[name].type)
-            for number in range(count)
-            for name in names
-        )
+def _together(statements: tuple[sa.UpdateBase, ...], guarded: tuple[bool, ...]) -> Any:
+    """The statements as one; its row holds how many rows each guarded one changed."""
+    parts = []
+    counts: list[sa.ColumnElement[int]] = []
+    for number, (statement, guard) in enumerate(zip(statements, guarded, strict=True)):
+        if guard:
+            part = statement.returning(sa.literal_column("1").label("one")).cte(f"w{number}")
+            counts.append(sa.select(sa.func.count()).select_from(part).scalar_subquery())
+        else:
+            part = statement.cte(f"w{number}")
+        parts.append(part)
+    return sa.select(*(counts or [sa.literal_column("0")])).add_cte(*parts)
+
+
+@lru_cache(maxsize=64)
+def _insert(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    return table.insert().values({name: sa.bindparam(name, type_=table.c[name].type) for name in names})
+
+
+@lru_cache(maxsize=64)
+def _insert_json(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    columns, rows = ", ".join(names), f"{table.name}_rows"
+    # Table and column names are our own; the rows are bound.
+    chosen = sa.text(
+        f"SELECT {columns} FROM json_populate_recordset(NULL::{table.name}, CAST(:{rows} AS JSON))"  # noqa: S608
     )
+    source = chosen.bindparams(sa.bindparam(rows, type_=sa.Text))
+    return table.insert().from_select(list(names), source.columns(*map(sa.column, names)))
+
+
+def _sent(rows: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")

@@ -3,10 +3,10 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+Done = Callable[[Any, BaseException | None], None]
+"""Told, in the thread, what the work returned or raised."""
 
 
 class Threads:
@@ -24,15 +24,13 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Callable[[], T], *, urgent: bool = False) -> "Future[T]":
-        """Run `work` in one of the threads."""
-        future: Future[T] = Future()
+    def submit(self, work: Callable[[], Any], done: Done, *, urgent: bool = False) -> None:
+        """Run `work` in one of the threads, then `done`."""
         with self._wanted:
             if self._closing:
                 raise RuntimeError("these threads were closed")
-            self._queues[0 if urgent else 1].append((future, work))
+            self._queues[0 if urgent else 1].append((work, done))
             self._wanted.notify()
-        return future
 
     def close(self) -> None:
         """Finish what was submitted, then end."""
@@ -54,11 +52,12 @@ class Threads:
 
     def _work(self) -> None:
         while (taken := self._next()) is not None:
-            future, work = taken
-            if not future.set_running_or_notify_cancel():
-                continue
+            work, done = taken
             try:
-                future.set_result(work())
+                result = work()
             except BaseException as error:
-                future.set_exception(error)
-            del future, work, taken
+                done(None, error)
+            else:
+                done(result, None)
+                del result
+            del work, done, taken

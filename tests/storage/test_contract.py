@@ -250,10 +250,17 @@ async def test_urgent_work_goes_first(tmp_path: Path) -> None:
     from bot.storage.threads import Threads
 
     threads, order, hold = Threads(1, "test"), [], threading.Event()
-    threads.submit(lambda: hold.wait(10))
+    ended: list[BaseException | None] = []
+
+    def done(_: object, error: BaseException | None) -> None:
+        ended.append(error)
+
+    threads.submit(lambda: hold.wait(10), done)
     for name in ("a", "b"):
-        threads.submit(lambda name=name: order.append(name))
-    threads.submit(lambda: order.append("urgent"), urgent=True)
+        threads.submit(lambda name=name: order.append(name), done)
+    threads.submit(lambda: order.append("urgent"), done, urgent=True)
+    threads.submit(lambda: 1 // 0, done)
     hold.set()
     threads.close()
     assert order == ["urgent", "a", "b"]
+    assert [type(error) for error in ended] == [type(None)] * 4 + [ZeroDivisionError]

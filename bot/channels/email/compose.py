@@ -11,6 +11,7 @@ from bot.errors import ChannelRejected
 from bot.messages import OutboundMessage
 
 _THREAD_LIMIT = 20
+_REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
 def compose(message: OutboundMessage, address: str) -> EmailMessage:
@@ -24,6 +25,8 @@ def compose(message: OutboundMessage, address: str) -> EmailMessage:
         mail["Date"] = formatdate(usegmt=True)
         mail["Message-ID"] = message_id(message.id, domain)
         if message.reference:
+            if not _REFERENCE.fullmatch(message.reference):
+                raise ChannelRejected("The reference does not fit into an address.")
             mail["Reply-To"] = f"{local}+{message.reference}@{domain}"
         # Beside Message-IDs a thread may hold our own `token:…`.
         thread = [item for item in message.thread if re.fullmatch(r"<[^<>\s]+>", item)]

@@ -107,7 +107,7 @@ def choice_word(step: Collect, text: str) -> str | None:
     if not (step.words or step.hints):
         return None
     padded = f" {' '.join(WORD.findall(fold(text)))} "
-    return next((value for word, value in _by_length(step) if f" {word} " in padded), None)
+    return next((value for word, value, _ in _by_length(step) if f" {word} " in padded), None)
 
 
 def said_unasked(step: Collect, text: str) -> str | None:
@@ -119,30 +119,31 @@ def said_unasked(step: Collect, text: str) -> str | None:
         return None
     bare = " ".join(WORD.findall(fold(text)))
     bare = _ASSENT.sub("", bare) or bare
-    hints = {" ".join(WORD.findall(fold(word))) for words in step.hints.values() for word in words}
     padded = f" {bare} "
     return next(
         (
             value
-            for word, value in _by_length(step)
-            if word == bare or (word in hints and f" {word} " in padded)
+            for word, value, hints in _by_length(step)
+            if word == bare or (hints and f" {word} " in padded)
         ),
         None,
     )
 
 
-_ORDERED: dict[int, tuple[Collect, tuple[tuple[str, str], ...]]] = {}
+_ORDERED: dict[int, tuple[Collect, tuple[tuple[str, str, bool], ...]]] = {}
 
 
-def _by_length(step: Collect) -> tuple[tuple[str, str], ...]:
-    """(words, value), longest first; kept per step, which lives as long as its flow."""
+def _by_length(step: Collect) -> tuple[tuple[str, str, bool], ...]:
+    """(words, value, whether they are a hint), longest first; kept while the step lives."""
     kept = _ORDERED.get(id(step))
     if kept is None or kept[0] is not step:
+        hints = {" ".join(WORD.findall(fold(word))) for words in step.hints.values() for word in words}
         pairs = [
-            (" ".join(WORD.findall(fold(word))), value)
+            (said, value, said in hints)
             for known in (step.words, step.hints)
             for value, words in known.items()
             for word in words
+            if (said := " ".join(WORD.findall(fold(word))))
         ]
         kept = step, tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
         _ORDERED[id(step)] = kept

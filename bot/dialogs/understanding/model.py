@@ -4,16 +4,18 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.dialogs.understanding.text import features
+from bot.dialogs.understanding.text import of_word, pieces
 
 FORMAT = 1
+_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,32 @@ class Model:
     bias: NDArray[np.float32]
     at_least: float
     ahead: float
+    _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def probabilities(self, text: str) -> NDArray[np.float64]:
         """One independent probability per label; all zero for a text of which no feature is known."""
-        vocabulary = self.vocabulary
-        counts = Counter(feature for feature in features(text) if feature in vocabulary)
+        words, between = pieces(text)
+        counts = Counter(chain.from_iterable(map(self._rows_of, words)))
+        counts.update(row for feature in between if (row := self.vocabulary.get(feature)) is not None)
         if not counts:
             return np.zeros(len(self.labels))
-        rows = np.fromiter((vocabulary[feature] for feature in counts), np.intp, len(counts))
-        tf = np.fromiter((1.0 + math.log(n) for n in counts.values()), np.float64, len(counts))
+        rows = np.fromiter(counts, np.intp, len(counts))
+        tf = 1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))
         values = tf * self.idf[rows]
         values /= math.sqrt(float(values @ values))
         scores = values @ self.weights[rows] + self.bias
         return np.asarray(1.0 / (1.0 + np.exp(-scores)))
+
+    def _rows_of(self, word: str) -> tuple[int, ...]:
+        """The known features of a word, kept: customers use the same few thousand."""
+        rows = self._kept.get(word)
+        if rows is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            rows = self._kept[word] = tuple(
+                row for feature in of_word(word) if (row := self.vocabulary.get(feature)) is not None
+            )
+        return rows
 
     def guess(self, text: str) -> Guess:
         """The three best labels, and whether the best one is sure."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from bot.dialogs.slots import EMAIL, digits
 from bot.knowledge.tokens import WORD, fold
@@ -31,21 +32,30 @@ def normal(text: str) -> str:
 
 def features(text: str) -> Iterator[str]:
     """Character n-grams within words, words, and pairs of words; a question mark counts as a word."""
-    folded = normal(text)
-    words = WORD.findall(folded)
-    before = ""
+    words, between = pieces(text)
     for word in words:
-        padded = f" {word} "
-        size = len(padded)
-        for n in CHARS:
-            if n >= size:
-                yield padded
-                break
-            for start in range(size - n + 1):
-                yield padded[start : start + n]
-        yield f"w:{word}"
-        if before:
-            yield f"w:{before} {word}"
-        before = word
+        yield from of_word(word)
+    yield from between
+
+
+def pieces(text: str) -> tuple[list[str], list[str]]:
+    """A text's words, and the features that are of no one word."""
+    folded = normal(text)
+    words: list[str] = WORD.findall(folded)
+    between = [f"w:{before} {word}" for before, word in pairwise(words)]
     if "?" in folded:
-        yield "w:?"
+        between.append("w:?")
+    return words, between
+
+
+def of_word(word: str) -> Iterator[str]:
+    """The features of one word, wherever it stands."""
+    padded = f" {word} "
+    size = len(padded)
+    for n in CHARS:
+        if n >= size:
+            yield padded
+            break
+        for start in range(size - n + 1):
+            yield padded[start : start + n]
+    yield f"w:{word}"

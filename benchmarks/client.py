@@ -1,6 +1,6 @@
 """A provider that sends signed WhatsApp webhooks at a steady pace, from a process of its own.
 
-    python -m benchmarks.client URL COUNT PER_SECOND [SENDERS]
+    python -c CLIENT URL COUNT PER_SECOND [SENDERS]
 
 Prints {"seconds": [...], "failed": n}. Open loop: a slow answer does not slow the next call down.
 """
@@ -17,6 +17,9 @@ import aiohttp
 
 from benchmarks.rig import PHONE_ID
 from benchmarks.script import line
+
+CLIENT = "from benchmarks.client import main; main()"
+"""What a Python of its own runs to be this provider."""
 
 SECRET = b"a secret of the app"
 
@@ -75,7 +78,3 @@ def main() -> None:
     url, count, pace, *rest = sys.argv[1:]
     found = asyncio.run(run(url, int(count), float(pace), int(rest[0]) if rest else 64))
     print(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 
+from benchmarks.client import CLIENT
 from benchmarks.crash import Server
 from benchmarks.rig import PHONE_ID, percentile
 from bot.conversations.inbox import inbox
@@ -57,7 +58,7 @@ async def _run(database_url: str, seconds: int, say: Callable[[str], Any]) -> di
 async def _storm(server: Server, count: int, say: Callable[[str], Any]) -> dict[str, Any]:
     url = f"{server.url}/channels/whatsapp"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.client", url, str(count), str(PER_SECOND), str(SENDERS)),
+        *(sys.executable, "-c", CLIENT, url, str(count), str(PER_SECOND), str(SENDERS)),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()

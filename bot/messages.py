@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "email"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved"]
 
 
 def clean(text: str) -> str:
@@ -105,6 +106,10 @@ class InboundMessage:
     sender's, in the form `Channel.send` takes. `event_key` is unique within the account.
     `button` is the id of a button or list row the sender chose. `thread` holds mail's
     Message-IDs from References and In-Reply-To, oldest first.
+
+    `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
+    speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`.
+    `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
     """
 
     event_key: str
@@ -125,6 +130,8 @@ class InboundMessage:
     thread: tuple[str, ...] = ()
     automatic: bool = False
     """A machine wrote it (out-of-office, bounce): stored, never answered."""
+    kind: InboundKind = "message"
+    unsupported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class _Decision(Running):
             if awaited is not None and awaited.type == "text":
                 commands = [SetSlot(awaited.slot, words)]
             self.say(Say("media.received"))
+        elif not commands and any(message.unsupported for message in self.turn.messages):
+            self.say(Say("message.unsupported"))
         elif not commands and not self.turn.text.strip():
             return
         if any(not isinstance(command, Chitchat) for command in commands):

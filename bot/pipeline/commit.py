@@ -384,6 +384,8 @@ def preview(said: InboundMessage) -> str:
         text = f"[{said.media[0].kind.value}]"
     elif not text and said.location is not None:
         text = "[location]"
+    elif not text and said.unsupported:
+        text = f"[{said.unsupported}]"
     return text[:200]
 
 

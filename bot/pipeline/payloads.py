@@ -40,7 +40,7 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
         data["sender_name"] = message.sender_name
     if message.identities:
         data["identities"] = [[one.kind, one.value, one.verified] for one in message.identities]
-    for name in ("button", "reply_to", "subject", "automatic"):
+    for name in ("button", "reply_to", "subject", "automatic", "unsupported"):
         if value := getattr(message, name):
             data[name] = value
     if message.media:
@@ -56,7 +56,12 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
 
 
 def message_from_json(
-    data: dict[str, Any], channel: Any, account: str, address: str, at: datetime | None
+    data: dict[str, Any],
+    channel: Any,
+    account: str,
+    address: str,
+    at: datetime | None,
+    kind: Any = "message",
 ) -> InboundMessage:
     """The inverse of `message_to_json`; the lane knows channel, account and address."""
     return InboundMessage(
@@ -77,6 +82,8 @@ def message_from_json(
         subject=data.get("subject", ""),
         thread=tuple(data.get("thread", ())),
         automatic=data.get("automatic", False),
+        kind=kind,
+        unsupported=data.get("unsupported", ""),
     )
 
 
@@ -98,7 +105,16 @@ def status_from_json(data: dict[str, Any]) -> tuple[str | None, str, Status, str
 
 def extra_of(message: InboundMessage) -> dict[str, Any] | None:
     """What the message log keeps beside the text."""
-    keep = ("media", "location", "shared_contacts", "subject", "button", "reply_to", "automatic")
+    keep = (
+        "media",
+        "location",
+        "shared_contacts",
+        "subject",
+        "button",
+        "reply_to",
+        "automatic",
+        "unsupported",
+    )
     data = message_to_json(message)
     extra = {name: data[name] for name in keep if name in data}
     return extra or None

@@ -72,7 +72,7 @@ class Receiver:
                 NewEvent(
                     account,
                     message.event_key,
-                    "message",
+                    message.kind,
                     message_to_json(stored),
                     lane.id,
                     message.at,

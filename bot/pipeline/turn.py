@@ -27,6 +27,7 @@ from bot.dialogs.turn import (
 )
 from bot.llm import within
 from bot.messages import InboundMessage
+from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
 from bot.pipeline.payloads import message_from_json
@@ -64,6 +65,8 @@ class Turns:
             return await self._customer(state, batch, more, thought)
         if kind in ("reply", "nudge"):
             return await self._outgoing(state, batch[0], more)
+        if kind in AMENDMENTS:
+            return await self._amend(state, batch[0], more, thought)
         # A marker (taken over, handed back): the change itself was committed when it was made.
         return await self._commit(state, Decided(events=tuple(batch)), more, BOT)
 
@@ -91,10 +94,17 @@ class Turns:
         )
         return await self._commit(state, decided, more, BOT)
 
+    async def _amend(self, state: LaneState, event: Record, more: bool, thought: Thought) -> Committed:
+        said, contact_id = self._said(state, event), state.lane["contact_id"]
+        if said.kind == "edit" and not await self._runtime.store.read(find_target, BOT, contact_id, said):
+            # What it edits never reached us: then these are the words that count.
+            return await self._customer(state, [event], more, thought)
+        return await self._runtime.store.run(commit_amendment, BOT, state, event, said, more=more)
+
     def _said(self, state: LaneState, event: Record) -> InboundMessage:
         _, channel, account = self._runtime.account(state.lane["channel_account_id"])
         return message_from_json(
-            event["payload"], channel, account, state.lane["address"], event["provider_at"]
+            event["payload"], channel, account, state.lane["address"], event["provider_at"], event["kind"]
         )
 
     async def _mail_conversation(self, state: LaneState, said: tuple[InboundMessage, ...]) -> LaneState:

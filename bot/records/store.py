@@ -28,7 +28,9 @@ class Store:
         self.database = database
         self.keys = keys
         self._announce = announce
-        self._writers = Threads(database.turn_threads, "write")
+        # SQLite has one writer: a thread kept free for webhooks would only wait for its lock.
+        reserved = 0 if database.dialect == "sqlite" else 1
+        self._writers = Threads(database.turn_threads, "write", reserved)
         self._readers = Threads(database.read_threads, "read")
         self._slow = Threads(2, "slow")
 

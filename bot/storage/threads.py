@@ -10,16 +10,18 @@ Done = Callable[[Any, BaseException | None], None]
 
 
 class Threads:
-    """A fixed number of threads over two queues; `urgent` work is taken first."""
+    """A fixed number of threads over two queues; `urgent` work is taken first, and by `reserved` more threads
+    that take nothing else."""
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, reserved: int = 0) -> None:
         """Starts the threads."""
-        self._wanted = threading.Condition()
+        lock = threading.Lock()
+        self._wanted, self._urgent = threading.Condition(lock), threading.Condition(lock)
         self._queues: tuple[deque[Any], deque[Any]] = (deque(), deque())
         self._closing = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
-            for number in range(count)
+            threading.Thread(target=self._work, args=(number >= count,), name=f"{name}-{number}", daemon=True)
+            for number in range(count + reserved)
         ]
         for thread in self._threads:
             thread.start()
@@ -31,27 +33,31 @@ class Threads:
                 raise RuntimeError("these threads were closed")
             self._queues[0 if urgent else 1].append((work, done))
             self._wanted.notify()
+            if urgent:
+                self._urgent.notify()
 
     def close(self) -> None:
         """Finish what was submitted, then end."""
         with self._wanted:
             self._closing = True
             self._wanted.notify_all()
+            self._urgent.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _next(self) -> Any:
-        with self._wanted:
+    def _next(self, reserved: bool) -> Any:
+        queues, wanted = (self._queues[:1], self._urgent) if reserved else (self._queues, self._wanted)
+        with wanted:
             while True:
-                for queue in self._queues:
+                for queue in queues:
                     if queue:
                         return queue.popleft()
                 if self._closing:
                     return None
-                self._wanted.wait()
+                wanted.wait()
 
-    def _work(self) -> None:
-        while (taken := self._next()) is not None:
+    def _work(self, reserved: bool) -> None:
+        while (taken := self._next(reserved)) is not None:
             work, done = taken
             try:
                 result = work()

@@ -68,20 +68,33 @@ class WhatsAppEmulator(Server, Waits):
         at: float | None = None,
     ) -> int:
         """A customer writes. `sender` is their number in digits, or an id like `IN.123`."""
+        if button is None:
+            content: Json = {"type": "text", "text": {"body": text}}
+        else:
+            reply = {"type": "button_reply", "button_reply": {"id": button, "title": text}}
+            content = {"type": "interactive", "interactive": reply}
+        return await self.deliver(sender, message_id, name=name, at=at, **content)
+
+    async def deliver(
+        self,
+        sender: str,
+        message_id: str | None = None,
+        *,
+        name: str = "Asha",
+        at: float | None = None,
+        **content: Any,
+    ) -> int:
+        """A message of any kind: `type` and what goes with it, as Meta documents it."""
         item: Json = {
             "id": message_id or f"wamid.{uuid.uuid4().hex}",
             "timestamp": str(int(at if at is not None else time.time())),
+            **content,
         }
         contact: Json = {"profile": {"name": name}}
         if sender.isdigit():
             item["from"] = contact["wa_id"] = sender
         else:
             item["from_user_id"] = contact["user_id"] = sender
-        if button is None:
-            item |= {"type": "text", "text": {"body": text}}
-        else:
-            reply = {"type": "button_reply", "button_reply": {"id": button, "title": text}}
-            item |= {"type": "interactive", "interactive": reply}
         return await self.post({"contacts": [contact], "messages": [item]})
 
     async def status(

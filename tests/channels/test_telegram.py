@@ -101,13 +101,18 @@ def test_location(payload):
     ("name", "unhandled"),
     [
         ("group", "message:supergroup"),
-        ("edited", "edited_message"),
         ("service", "message:service"),
         ("blocked", "my_chat_member"),
     ],
 )
 def test_unhandled(payload, name, unhandled):
     assert parse(payload, name).unhandled == (unhandled,)
+
+
+def test_edited(payload):
+    edited = read(payload, "edited")
+    assert edited.kind == "edit"
+    assert edited.reply_to == edited.external_id
 
 
 def test_secret(payload):
@@ -297,7 +302,7 @@ async def test_poll_confirms_only_what_is_stored(emulator, inbox, monkeypatch):
         await task
     await channel.close()
     assert inbox.texts == ["one"]
-    assert [parsed.unhandled for parsed in inbox.parsed[1:]] == [("unreadable",), ("edited_message",)]
+    assert [parsed.unhandled for parsed in inbox.parsed[1:]] == [("unreadable",), ("edited_message:service",)]
     assert emulator.confirmed == 52
 
 

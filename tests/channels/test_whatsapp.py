@@ -57,8 +57,11 @@ async def channel(emulator: WhatsAppEmulator) -> AsyncIterator[WhatsApp]:
     await whatsapp.close()
 
 
-def read(payload, name):
-    parsed = make().parse(signed(json.dumps(payload("whatsapp", name)).encode()))
+def read(payload, name, **changed):
+    """The one message of a captured payload, with fields of the message changed."""
+    body = payload("whatsapp", name)
+    body["entry"][0]["changes"][0]["value"]["messages"][0] |= changed
+    parsed = make().parse(signed(json.dumps(body).encode()))
     assert len(parsed.messages) == 1, parsed
     return parsed.messages[0]
 
@@ -122,8 +125,6 @@ def test_other_content(payload):
 @pytest.mark.parametrize(
     ("name", "unhandled"),
     [
-        ("reaction", "message:reaction"),
-        ("system", "message:system"),
         ("template_status", "field:message_template_status_update"),
     ],
 )
@@ -131,6 +132,26 @@ def test_unhandled(payload, name, unhandled):
     parsed = parse_payload(payload("whatsapp", name))
     assert parsed.unhandled == (unhandled,)
     assert not parsed.messages
+
+
+def test_amendments(payload):
+    reaction = read(payload, "reaction")
+    assert (reaction.kind, reaction.text, reaction.reply_to) == ("reaction", "👍", "wamid.OURS")
+    moved = read(payload, "system")
+    assert moved.kind == "moved"
+    assert [one.value for one in moved.identities if one.kind == "phone"] == ["+919800000000"]
+    item = {"original_message_id": "wamid.1", "message": {"type": "text", "text": {"body": "new"}}}
+    edited = read(payload, "text", type="edit", edit=item)
+    assert (edited.kind, edited.text, edited.reply_to) == ("edit", "new", "wamid.1")
+    taken_back = read(payload, "text", type="revoke", revoke={"original_message_id": "wamid.1"})
+    assert (taken_back.kind, taken_back.reply_to) == ("deletion", "wamid.1")
+
+
+@pytest.mark.parametrize("kind", ["unsupported", "interactive", "poll"])
+def test_what_meta_does_not_hand_on_is_a_message_all_the_same(payload, kind):
+    errors = [{"code": 131051, "title": "Message type unknown"}]
+    message = read(payload, "location", type=kind, errors=errors)
+    assert (message.unsupported, message.text) == (kind, "")
 
 
 def test_statuses(payload):

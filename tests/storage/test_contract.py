@@ -246,6 +246,25 @@ def _names(tx: Tx) -> list[str]:
     return [row["name"] for row in tx.rows(sa.select(CONTACT.table.c.name))]
 
 
+def test_a_reserved_thread_takes_urgent_work_alone() -> None:
+    from bot.storage.threads import Threads
+
+    threads, hold, order = Threads(1, "test", reserved=1), threading.Event(), []
+    urgent_done = threading.Event()
+
+    def done(_: object, error: BaseException | None) -> None:
+        assert error is None
+
+    threads.submit(lambda: hold.wait(10), done)
+    threads.submit(lambda: order.append("later"), done)
+    threads.submit(lambda: (order.append("urgent"), urgent_done.set()), done, urgent=True)
+    assert urgent_done.wait(10)
+    assert order == ["urgent"]
+    hold.set()
+    threads.close()
+    assert order == ["urgent", "later"]
+
+
 async def test_urgent_work_goes_first(tmp_path: Path) -> None:
     from bot.storage.threads import Threads
 

@@ -1,5 +1,6 @@
 """Telegram updates into our vocabulary. Pure."""
 
+from dataclasses import replace
 from typing import Any
 
 from telegram import CallbackQuery, Contact, InlineKeyboardMarkup, Message, Update, User
@@ -46,6 +47,8 @@ def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | N
             return _pressed(update.update_id, update.callback_query, account)
         if update.message is not None:
             return _written(update.update_id, update.message, account), None
+        if update.edited_message is not None:
+            return _edited(_written(update.update_id, update.edited_message, account)), None
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         # de_json does not check types: a number where a text belongs surfaces only here.
         raise Unreadable(f"Telegram's {kind} cannot be read: {type(error).__name__}") from error
@@ -54,7 +57,7 @@ def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | N
 
 def _skipped(kind: str, raw: dict[str, Any]) -> str | None:
     """The name of an update that we do not handle; None for one that we do."""
-    if kind not in ("message", "callback_query"):
+    if kind not in ("message", "edited_message", "callback_query"):
         return kind
     item = raw[kind]
     message = item.get("message", {}) if kind == "callback_query" and isinstance(item, dict) else item
@@ -63,8 +66,8 @@ def _skipped(kind: str, raw: dict[str, Any]) -> str | None:
     chat = message.get("chat")
     if isinstance(chat, dict) and chat.get("type") != "private":
         return f"{kind}:{chat.get('type')}"
-    if kind == "message" and not any(name in message for name in _CONTENT):
-        return "message:service"
+    if kind != "callback_query" and not any(name in message for name in _CONTENT):
+        return f"{kind}:service"
     return None
 
 
@@ -101,6 +104,12 @@ def _written(update_id: int, message: Message, account: str) -> Parsed:
             ),
         )
     )
+
+
+def _edited(parsed: Parsed) -> Parsed:
+    """A message's new words: it keeps its id, so that the message it changes is itself."""
+    messages = (replace(one, kind="edit", reply_to=one.external_id) for one in parsed.messages)
+    return replace(parsed, messages=tuple(messages))
 
 
 def _pressed(update_id: int, query: CallbackQuery, account: str) -> tuple[Parsed, tuple[int, str] | None]:

@@ -25,9 +25,11 @@ _STATUSES = {
     "sent": Status.SENT,
     "delivered": Status.DELIVERED,
     "read": Status.READ,
+    "played": Status.READ,  # a voice note was listened to
     "failed": Status.FAILED,
 }
 _MEDIA = {kind.value for kind in MediaKind} - {"voice"}
+_AMENDMENTS = ("reaction", "edit", "revoke", "system")
 
 
 def parse_payload(payload: object) -> Parsed:
@@ -59,7 +61,11 @@ def _message(
 ) -> None:
     kind = _string(item, "type")
     message_id = _string(item, "id")
-    content = None if "group_id" in item else _content(kind, item)
+    # Meta hands some kinds on without their content, with an error or (forms that failed) without one.
+    unread = kind == "unsupported" or (
+        kind not in item and (bool(item.get("errors")) or kind == "interactive")
+    )
+    content = None if "group_id" in item else {"unsupported": kind} if unread else _content(kind, item)
     if content is None:
         unhandled.append("message:group" if "group_id" in item else f"message:{kind}")
         return
@@ -82,9 +88,13 @@ def _message(
             external_id=message_id,
             at=_time(item),
             sender_name=_text(profile, "name") if isinstance(profile, dict) else "",
-            identities=_identities(sender, user_id),
-            reply_to=(_text(context, "id") or None) if isinstance(context, dict) else None,
-            **content,
+            **(
+                {
+                    "identities": _identities(sender, user_id),
+                    "reply_to": (_text(context, "id") or None) if isinstance(context, dict) else None,
+                }
+                | content
+            ),
         )
     )
 
@@ -107,7 +117,27 @@ def _content(kind: str, item: Json) -> dict[str, Any] | None:
         return {"shared_contacts": tuple(card for card in cards if card)}
     if kind == "order":
         return {"text": _order(_object(item.get("order"), "order"))}
+    if kind in _AMENDMENTS:
+        return _amendment(kind, _object(item.get(kind), kind))
     return None
+
+
+def _amendment(kind: str, item: Json) -> dict[str, Any] | None:
+    """A reaction, an edit or a deletion of an earlier message, or that the sender has a new number."""
+    if kind == "reaction":
+        return {"kind": kind, "text": _text(item, "emoji"), "reply_to": _string(item, "message_id")}
+    if kind == "revoke":
+        return {"kind": "deletion", "reply_to": _string(item, "original_message_id")}
+    if kind == "system":
+        if _text(item, "type") not in ("user_changed_number", "customer_changed_number"):
+            return None
+        new, user_id = _text(item, "wa_id") or _text(item, "new_wa_id"), _text(item, "user_id")
+        return {"kind": "moved", "identities": _identities(new, user_id)} if new or user_id else None
+    edited = _object(item.get("message"), "message")
+    content = _content(_string(edited, "type"), edited)
+    if content is None or "kind" in content:
+        return None
+    return content | {"kind": "edit", "reply_to": _string(item, "original_message_id")}
 
 
 def _interactive(given: object) -> dict[str, Any] | None:

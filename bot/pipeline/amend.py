@@ -1,0 +1,115 @@
+"""What a customer changes after they have written: a reaction, other words, a message taken back; or that
+they go on under another address. It is kept and shown; the bot answers what is said, not what is amended.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.conversations import inbox, lane
+from bot.conversations.conversation import CONVERSATION
+from bot.conversations.message import MESSAGE, messages
+from bot.crm.contact import add_identity
+from bot.messages import InboundMessage
+from bot.pipeline.commit import Committed, preview
+from bot.pipeline.load import LaneState
+from bot.records.tx import Record, Tx
+from bot.storage import Id
+
+_of_sender = (
+    sa.select(messages)
+    .where(
+        messages.c.external_id == sa.bindparam("external"),
+        messages.c.contact_id == sa.bindparam("contact", type_=Id),
+    )
+    .order_by(messages.c.id.desc())
+    .limit(1)
+)
+
+
+def find_target(tx: Tx, contact_id: str | None, said: InboundMessage) -> Record | None:
+    """The message of this customer's conversations that an amendment speaks of."""
+    if contact_id is None or not said.reply_to:
+        return None
+    return tx.row(_of_sender, {"external": said.reply_to, "contact": contact_id})
+
+
+def commit_amendment(
+    tx: Tx, state: LaneState, event: Record, said: InboundMessage, *, more: bool
+) -> Committed:
+    """Carry an amendment out and let the lane go, or keep it when `more` waits. Raises LaneLost."""
+    held = state.lane
+    if held["contact_id"] is not None:
+        AMENDMENTS[event["kind"]](tx, held, said)
+    inbox.mark_done(tx, [event["seq"]])
+    lane.commit_claim(
+        tx,
+        held["id"],
+        held["epoch"],
+        contact_id=held["contact_id"],
+        conversation_id=held["conversation_id"],
+        stopped_at=held["stopped_at"],
+        more=more,
+    )
+    owner = state.conversation["owner"] if state.conversation is not None else "bot"
+    return Committed((), held, owner == "human", held["conversation_id"] or "")
+
+
+def _react(tx: Tx, held: Record, said: InboundMessage) -> None:
+    target = find_target(tx, held["contact_id"], said)
+    if target is not None:
+        _change(tx, target, {"reaction": said.text or None}, {}, "reacted" if said.text else "unreacted")
+
+
+def _edit(tx: Tx, held: Record, said: InboundMessage) -> None:
+    target = find_target(tx, held["contact_id"], said)
+    if target is not None and target["direction"] == "inbound":
+        _change(tx, target, {"edited": True}, {"text": said.text}, "edited")
+        _preview(tx, target, preview(said))
+
+
+def _take_back(tx: Tx, held: Record, said: InboundMessage) -> None:
+    """The words go from the thread; the log keeps them sealed, until the contact is erased."""
+    target = find_target(tx, held["contact_id"], said)
+    if target is not None and target["direction"] == "inbound":
+        gone = dict.fromkeys(("media", "location", "shared_contacts", "subject"))
+        _change(tx, target, {**gone, "deleted": True}, {"text": ""}, "deleted")
+        _preview(tx, target, "")
+
+
+def _move(tx: Tx, held: Record, said: InboundMessage) -> None:
+    """The provider vouches that the sender goes on under these addresses."""
+    for one in said.identities:
+        add_identity(tx, held["contact_id"], one.kind, one.value, verified=one.verified)
+    if held["conversation_id"] is not None:
+        tx.event(CONVERSATION, held["conversation_id"], "moved", None, held["contact_id"])
+        tx.notify("conversation", held["conversation_id"])
+
+
+AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], None]] = {
+    "reaction": _react,
+    "edit": _edit,
+    "deletion": _take_back,
+    "moved": _move,
+}
+"""Kind of inbound event -> what it does; each carries an `InboundMessage.kind` of that name."""
+
+
+def _change(tx: Tx, target: Record, extra: Mapping[str, Any], values: Mapping[str, Any], action: str) -> None:
+    kept = {**(target["extra"] or {}), **extra}
+    kept = {name: value for name, value in kept.items() if value is not None}
+    kept["version"] = kept.get("version", 0) + 1
+    tx.execute(messages.update().where(messages.c.id == target["id"]).values(extra=kept, **values))
+    changes = {name: (target[name], value) for name, value in values.items() if target[name] != value}
+    tx.event(MESSAGE, target["id"], action, changes or None, target["contact_id"])
+    tx.notify("message", target["conversation_id"])
+
+
+def _preview(tx: Tx, target: Record, line: str) -> None:
+    """The list shows the last message's words: these too when it was this one."""
+    table = CONVERSATION.table
+    old = " ".join(target["text"].split())[:200]
+    statement = table.update().where(table.c.id == target["conversation_id"], table.c.last_text == old)
+    tx.execute(statement.values(last_text=line))
+    tx.notify("conversation", target["conversation_id"])

@@ -59,13 +59,15 @@ def commit_amendment(
 def _react(tx: Tx, held: Record, said: InboundMessage) -> None:
     target = find_target(tx, held["contact_id"], said)
     if target is not None:
-        _change(tx, target, {"reaction": said.text or None}, {}, "reacted" if said.text else "unreacted")
+        _change(tx, target, {"reaction": said.text or None})
+        tx.event(MESSAGE, target["id"], "reacted", None, target["contact_id"])
 
 
 def _edit(tx: Tx, held: Record, said: InboundMessage) -> None:
     target = find_target(tx, held["contact_id"], said)
     if target is not None and target["direction"] == "inbound":
-        _change(tx, target, {"edited": True}, {"text": said.text}, "edited")
+        changes = _change(tx, target, {"edited": True}, said.text)
+        tx.event(MESSAGE, target["id"], "edited", changes, target["contact_id"])
         _preview(tx, target, preview(said))
 
 
@@ -74,7 +76,8 @@ def _take_back(tx: Tx, held: Record, said: InboundMessage) -> None:
     target = find_target(tx, held["contact_id"], said)
     if target is not None and target["direction"] == "inbound":
         gone = dict.fromkeys(("media", "location", "shared_contacts", "subject"))
-        _change(tx, target, {**gone, "deleted": True}, {"text": ""}, "deleted")
+        changes = _change(tx, target, {**gone, "deleted": True}, "")
+        tx.event(MESSAGE, target["id"], "deleted", changes, target["contact_id"])
         _preview(tx, target, "")
 
 
@@ -96,14 +99,17 @@ AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], None]] = {
 """Kind of inbound event -> what it does; each carries an `InboundMessage.kind` of that name."""
 
 
-def _change(tx: Tx, target: Record, extra: Mapping[str, Any], values: Mapping[str, Any], action: str) -> None:
+def _change(
+    tx: Tx, target: Record, extra: Mapping[str, Any], text: str | None = None
+) -> dict[str, tuple[str, str]]:
+    """Save what is different; returns the words before and after. `None` in `extra` takes a value away."""
     kept = {**(target["extra"] or {}), **extra}
     kept = {name: value for name, value in kept.items() if value is not None}
     kept["version"] = kept.get("version", 0) + 1
-    tx.execute(messages.update().where(messages.c.id == target["id"]).values(extra=kept, **values))
-    changes = {name: (target[name], value) for name, value in values.items() if target[name] != value}
-    tx.event(MESSAGE, target["id"], action, changes or None, target["contact_id"])
+    new = target["text"] if text is None else text
+    tx.execute(messages.update().where(messages.c.id == target["id"]).values(extra=kept, text=new))
     tx.notify("message", target["conversation_id"])
+    return {"text": (target["text"], new)}
 
 
 def _preview(tx: Tx, target: Record, line: str) -> None:

@@ -248,6 +248,17 @@ def bench(
     print(json.dumps(found))
 
 
+@cli.command("eval")
+def evaluate(
+    what: Annotated[str, typer.Argument(help="What to measure: bounces or replies")],
+    test: Annotated[Path | None, typer.Option(help="JSONL of cases with gold")] = None,
+) -> None:
+    """Measure quality against gold; the last line is one JSON object."""
+    from bot.commands.evaluation import run_evaluation
+
+    print(run_evaluation(what, {"test": test}))
+
+
 def main() -> None:
     """Run the command; an error that Samvad raised on purpose is a sentence, not a traceback."""
     try:

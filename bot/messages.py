@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
-ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "email"]
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved"]
+ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
 
 
 def clean(text: str) -> str:
@@ -93,7 +93,7 @@ class Location:
 class Identity:
     """An address of the sender. `verified` only where the channel itself proves it."""
 
-    kind: Literal["phone", "email", "whatsapp", "telegram", "webchat"]
+    kind: Literal["phone", "email", "whatsapp", "telegram", "messenger", "instagram", "webchat"]
     value: str
     verified: bool
 
@@ -108,7 +108,8 @@ class InboundMessage:
     Message-IDs from References and In-Reply-To, oldest first.
 
     `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
-    speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`.
+    speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
+    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
     """
 
@@ -151,11 +152,22 @@ class StatusUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountNotice:
+    """What a provider tells about our account itself, for an admin: `text` in its own words."""
+
+    event_key: str
+    channel: ChannelName
+    account: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200."""
 
     messages: tuple[InboundMessage, ...] = ()
     statuses: tuple[StatusUpdate, ...] = ()
+    notices: tuple[AccountNotice, ...] = ()
     unhandled: tuple[str, ...] = ()
     response: str = ""
     response_type: str = "text/plain"
@@ -224,6 +236,8 @@ class Features:
     """Statuses come back after `send`."""
     gather_ms: int = 700
     """Messages that come within this time of each other are answered by one turn."""
+    per_second: float = 0.0
+    """Messages a second that the provider takes of one account; 0: no limit of its own."""
     stop_is_silent: bool = False
     """After STOP the provider lets nothing out at all, no answers either (SMS)."""
 
@@ -256,7 +270,7 @@ class Channel(Protocol):
     """An adapter: one provider. It keeps no books and knows no other channel."""
 
     name: str
-    """The adapter's key in `bot.channels.CHANNELS`: webchat, whatsapp, twilio, telegram, email."""
+    """The adapter's key in `bot.channels.CHANNELS`: webchat, whatsapp, twilio, telegram, messenger, email."""
 
     @property
     def accounts(self) -> Sequence[tuple[ChannelName, str]]:

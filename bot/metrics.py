@@ -18,4 +18,9 @@ LLM_CALLS = Counter(
 )
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")
+PAUSED = Gauge(
+    "samvad_provider_paused",
+    "1 while nothing is sent from this account: its provider fails",
+    ["channel", "account"],
+)
 BUS_UP = Gauge("samvad_bus_connected", "1 while the bus reaches Redis or Valkey")

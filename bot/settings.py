@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio token; signs webhooks")
     twilio_sms_from: str = Field("", description="Number that sends SMS, E.164")
     twilio_whatsapp_from: str = Field("", description="WhatsApp number at Twilio, E.164 without prefix")
+    twilio_messaging_service_sid: str = Field("", description="Messaging Service that chooses the SMS sender")
     twilio_api_url: str = Field("", description="Root of the Twilio API, for tests and proxies")
 
     whatsapp_phone_number_id: str = Field("", description="WhatsApp Cloud API: phone number id")
@@ -56,10 +57,23 @@ class Settings(BaseSettings):
     telegram_api_url: str = Field("", description="Root of the Bot API, for tests and proxies")
     telegram_mode: Literal["webhook", "polling"] = Field("webhook", description="How updates arrive")
 
+    messenger_page_id: str = Field("", description="Facebook Page: id")
+    messenger_access_token: SecretStr = Field(SecretStr(""), description="Facebook Page: access token")
+    messenger_app_secret: SecretStr = Field(SecretStr(""), description="Meta app secret; signs webhooks")
+    messenger_verify_token: SecretStr = Field(SecretStr(""), description="Token of the webhook hand-shake")
+    messenger_instagram_id: str = Field("", description="Instagram professional account linked to the Page")
+    messenger_api_url: str = Field("", description="Root of the Graph API, for tests and proxies")
+
     email_address: str = Field("", description="Address that mail comes to and leaves from")
     email_smtp_url: SecretStr = Field(SecretStr(""), description="smtp[s]://user:pass@host:port to send")
     email_imap_url: SecretStr = Field(SecretStr(""), description="imap[s]://user:pass@host:port to read")
     email_listen: str = Field("", description="host:port of the built-in SMTP listener")
+    email_webhook_token: SecretStr = Field(
+        SecretStr(""), description="Token in the URL that SendGrid posts mail to"
+    )
+    email_mailgun_signing_key: SecretStr = Field(
+        SecretStr(""), description="Mailgun's webhook signing key, when Mailgun posts mail"
+    )
 
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint, with /v1; unset: no LLM")
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key")
@@ -77,7 +91,14 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", description="debug, info, warning or error")
 
-    @field_validator("base_url", "twilio_api_url", "whatsapp_api_url", "telegram_api_url", "llm_base_url")
+    @field_validator(
+        "base_url",
+        "twilio_api_url",
+        "whatsapp_api_url",
+        "telegram_api_url",
+        "messenger_api_url",
+        "llm_base_url",
+    )
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("http", "https"):

@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may use."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,20 @@ def postgresql() -> Iterator[PostgresServer]:
     """One PostgreSQL server for all tests of this process, started when the first asks for it."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A folder of real payloads beside the checkout, or SAMVAD_TEST_DATA; skips where there is none."""
+
+    def find(name: str) -> Path:
+        root = os.environ.get("SAMVAD_TEST_DATA")
+        folder = (Path(root) if root else Path(__file__).parents[2] / "shared" / "data") / name
+        if not folder.exists():
+            pytest.skip(f"no real payloads at hand: {name} (set SAMVAD_TEST_DATA)")
+        return folder
+
+    return find
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -39,13 +39,13 @@ FLOOR_0 = frozenset(
 FLOOR_1 = frozenset({"bot.records", "bot.storage", "bot.llm", "bot.bus", "bot.media"})
 FLOOR_2 = frozenset({"bot.crm", "bot.conversations"})
 ADAPTERS = frozenset(
-    f"bot.channels.{name}" for name in ("webchat", "whatsapp", "twilio", "telegram", "email")
+    f"bot.channels.{name}" for name in ("webchat", "whatsapp", "twilio", "telegram", "messenger", "email")
 )
 FLOOR_3 = ADAPTERS | {"bot.knowledge", "bot.channels"}
 UP_TO_2 = FLOOR_0 | FLOOR_1 | FLOOR_2
 UP_TO_4 = UP_TO_2 | FLOOR_3 | {"bot.dialogs"}
 UP_TO_6 = UP_TO_4 | {"bot.pipeline", "bot.app"}
-TOP = frozenset({"bot.cli", "bot.__main__", "bot.commands", "bot.embedded", "benchmarks"})
+TOP = frozenset({"bot.cli", "bot.__main__", "bot.commands", "bot.embedded", "bot.evaluate", "benchmarks"})
 ALL = UP_TO_6 | TOP | {"bot.web", "workers", "bot.demo"}
 
 HOUSE: dict[str, Room] = {

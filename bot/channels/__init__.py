@@ -6,6 +6,7 @@ A channel is on when its credentials are set. Half a set of credentials is a mis
 from collections.abc import Callable, Mapping
 
 from bot.channels.email import Email
+from bot.channels.messenger import Messenger
 from bot.channels.telegram import Telegram
 from bot.channels.twilio import Twilio
 from bot.channels.webchat import Publish, WebChat
@@ -59,6 +60,15 @@ CHANNELS: Mapping[str, Callable[[Settings], Channel | None]] = {
         any_of=("twilio_sms_from", "twilio_whatsapp_from"),
     ),
     "telegram": _registered(Telegram, ("telegram_bot_token",)),
+    "messenger": _registered(
+        Messenger,
+        (
+            "messenger_page_id",
+            "messenger_access_token",
+            "messenger_app_secret",
+            "messenger_verify_token",
+        ),
+    ),
     "email": _registered(
         Email,
         ("email_address", "email_smtp_url"),

@@ -85,7 +85,12 @@ def _channels(settings: Settings) -> list[Line]:
 
 
 def _public_url(settings: Settings) -> list[Line]:
-    needs = settings.whatsapp_access_token or settings.twilio_auth_token or settings.telegram_bot_token
+    needs = (
+        settings.whatsapp_access_token
+        or settings.twilio_auth_token
+        or settings.telegram_bot_token
+        or settings.messenger_access_token
+    )
     if needs and not settings.public_url.startswith("https://"):
         return [
             Line(

@@ -53,7 +53,13 @@ def ensure_lanes(tx: Tx, wanted: list[NewLane]) -> None:
     tx.execute(insert(lanes, tx.dialect).on_conflict_do_nothing(), rows)
 
 
-_free = sa.or_(lanes.c.lease_until.is_(None), lanes.c.lease_until < sa.bindparam("now", type_=Instant))
+# A holder may claim again what it holds: its turn ended without our hearing how, and the epoch it raises
+# undoes whatever of it were still under way.
+_free = sa.or_(
+    lanes.c.lease_until.is_(None),
+    lanes.c.lease_until < sa.bindparam("now", type_=Instant),
+    lanes.c.lease_by == sa.bindparam("holder"),
+)
 _claim = (
     lanes.update()
     .where(lanes.c.id == sa.bindparam("lane"), _free)

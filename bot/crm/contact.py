@@ -17,7 +17,7 @@ from bot.storage import Id
 
 NAME_SOURCES = ("unknown", "channel", "said", "staff")
 """How sure a name is: a later source overwrites an earlier one."""
-IDENTITY_KINDS = ("phone", "email", "whatsapp", "telegram", "webchat")
+IDENTITY_KINDS = ("phone", "email", "whatsapp", "telegram", "messenger", "instagram", "webchat")
 
 CONTACT = entity(
     "contacts",

@@ -30,6 +30,8 @@ _REACHED = {
     "whatsapp": "read",
     "sms": "delivered",
     "telegram": "sent",
+    "messenger": "delivered",
+    "instagram": "read",
     "email": "sent",
 }
 _conversations = CONVERSATION.table
@@ -112,8 +114,8 @@ class _Player:
 
     def _open(self) -> None:
         tx, person, stage = self.tx, self.person, self.stage
-        # A web visitor has no name until they say it; a telephone number got one from staff.
-        name = "" if person.channel == "webchat" else person.name
+        # Who comes by these has no name until they say it; a telephone number got one from staff.
+        name = "" if person.channel in ("webchat", "messenger", "instagram") else person.name
         source = "staff" if person.channel == "sms" else "channel"
         self.contact = add_contact(
             tx, name, source=source, lang=person.lang, contact_id=_id_then(tx.now), demo=True

@@ -7,15 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.conversations import inbox, lane
+from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
+from bot.crm.consent import record_consent
 from bot.crm.contact import add_identity
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, preview
 from bot.pipeline.load import LaneState
 from bot.records.tx import Record, Tx
 from bot.storage import Id
+
+Lane = Mapping[str, Any]
 
 _of_sender = (
     sa.select(messages)
@@ -41,7 +44,7 @@ def commit_amendment(
     """Carry an amendment out and let the lane go, or keep it when `more` waits. Raises LaneLost."""
     held = state.lane
     if held["contact_id"] is not None:
-        AMENDMENTS[event["kind"]](tx, held, said)
+        held = {**held, **AMENDMENTS[event["kind"]](tx, held, said)}
     inbox.mark_done(tx, [event["seq"]])
     lane.commit_claim(
         tx,
@@ -56,22 +59,24 @@ def commit_amendment(
     return Committed((), held, owner == "human", held["conversation_id"] or "")
 
 
-def _react(tx: Tx, held: Record, said: InboundMessage) -> None:
+def _react(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     target = find_target(tx, held["contact_id"], said)
     if target is not None:
         _change(tx, target, {"reaction": said.text or None})
         tx.event(MESSAGE, target["id"], "reacted", None, target["contact_id"])
+    return {}
 
 
-def _edit(tx: Tx, held: Record, said: InboundMessage) -> None:
+def _edit(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     target = find_target(tx, held["contact_id"], said)
     if target is not None and target["direction"] == "inbound":
         changes = _change(tx, target, {"edited": True}, said.text)
         tx.event(MESSAGE, target["id"], "edited", changes, target["contact_id"])
         _preview(tx, target, preview(said))
+    return {}
 
 
-def _take_back(tx: Tx, held: Record, said: InboundMessage) -> None:
+def _take_back(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     """The words go from the thread; the log keeps them sealed, until the contact is erased."""
     target = find_target(tx, held["contact_id"], said)
     if target is not None and target["direction"] == "inbound":
@@ -79,24 +84,40 @@ def _take_back(tx: Tx, held: Record, said: InboundMessage) -> None:
         changes = _change(tx, target, {**gone, "deleted": True}, "")
         tx.event(MESSAGE, target["id"], "deleted", changes, target["contact_id"])
         _preview(tx, target, "")
+    return {}
 
 
-def _move(tx: Tx, held: Record, said: InboundMessage) -> None:
+def _move(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     """The provider vouches that the sender goes on under these addresses."""
     for one in said.identities:
         add_identity(tx, held["contact_id"], one.kind, one.value, verified=one.verified)
     if held["conversation_id"] is not None:
         tx.event(CONVERSATION, held["conversation_id"], "moved", None, held["contact_id"])
         tx.notify("conversation", held["conversation_id"])
+    return {}
 
 
-AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], None]] = {
+def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
+    """STOP and START, said in the provider's app instead of in words: nobody is answered."""
+    stops = said.text == "stop"
+    if stops == (held["stopped_at"] is not None):
+        return {}
+    state = "withdrawn" if stops else "given"
+    record_consent(tx, held["contact_id"], said.channel, state, how="provider", words=said.text)
+    if stops and held["conversation_id"] is not None:
+        for cancelled in outbox.cancel_queued(tx, held["conversation_id"]):
+            tx.event(MESSAGE, cancelled, "cancelled", None, None, "stopped")
+    return {"stopped_at": tx.now if stops else None}
+
+
+AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], Lane]] = {
     "reaction": _react,
     "edit": _edit,
     "deletion": _take_back,
     "moved": _move,
+    "preference": _prefer,
 }
-"""Kind of inbound event -> what it does; each carries an `InboundMessage.kind` of that name."""
+"""`InboundMessage.kind` -> what it does; it returns what of the lane it changes."""
 
 
 def _change(

@@ -19,6 +19,7 @@ from bot.logs import logger
 from bot.messages import Button, OutboundMessage, Status
 from bot.pipeline.commit import Outgoing
 from bot.pipeline.load import read_conversation
+from bot.pipeline.pace import Pace
 from bot.pipeline.payloads import media_from_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -57,6 +58,7 @@ class Deliverer:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._outcomes: list[tuple[_Outcome, asyncio.Future[None]]] = []
         self._recorder: asyncio.Task[None] | None = None
+        self._paces: dict[str, Pace] = {}
         self._closing = False
 
     def hand_over(self, conversation_id: str, rows: list[Outgoing]) -> None:
@@ -98,7 +100,12 @@ class Deliverer:
                 row = await self._next(conversation_id)
                 if row is None:
                     break
-                outcome = await self._try(row)
+                pace = self._pace(row)
+                if (wait := pace.closed_for()) > 0:
+                    await self._wait(conversation_id, row, wait)
+                    break
+                await pace.slot()
+                outcome = await self._try(row, pace)
                 await self._record(outcome)
                 if outcome.later is not None:
                     await self._put_back(conversation_id)
@@ -111,6 +118,21 @@ class Deliverer:
             del self._tasks[conversation_id]
             if self._handed.get(conversation_id) or conversation_id in self._look:
                 self._start(conversation_id)
+
+    def _pace(self, row: Outgoing) -> Pace:
+        if row.account_id not in self._paces:
+            _, channel, account = self._runtime.account(row.account_id)
+            per_second = self._runtime.features(row.account_id).per_second
+            self._paces[row.account_id] = Pace(channel, account, per_second)
+        return self._paces[row.account_id]
+
+    async def _wait(self, conversation_id: str, row: Outgoing, seconds: float) -> None:
+        """The provider rests: the row is queued again, without counting a try, and those behind it too."""
+        seconds *= random.uniform(1.0, 1.25)  # noqa: S311 (jitter)
+        later = clock.now() + timedelta(seconds=seconds)
+        rows = [row, *self._handed.pop(conversation_id, ())]
+        await self._runtime.store.run(_requeue, SYSTEM, [one.id for one in rows], later)
+        self._later(conversation_id, later)
 
     async def _next(self, conversation_id: str) -> Outgoing | None:
         handed = self._handed.get(conversation_id)
@@ -136,7 +158,7 @@ class Deliverer:
         if rows:
             await self._runtime.store.run(_requeue, SYSTEM, [row.id for row in rows])
 
-    async def _try(self, row: Outgoing) -> _Outcome:
+    async def _try(self, row: Outgoing, pace: Pace) -> _Outcome:
         adapter, channel, account = "", "", ""
         try:
             adapter, channel, account = self._runtime.account(row.account_id)
@@ -144,16 +166,20 @@ class Deliverer:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 receipt = await self._runtime.channel(adapter).send(outbound)
         except ChannelRejected as error:
+            pace.taken()
             metrics.SENT.labels(channel, "rejected").inc()
             _log.warning("rejected", channel=channel, message=row.id, reason=error.reason)
             return _Outcome(row.id, row.conversation_id, "parked", Status.FAILED, error=error.reason)
         except ChannelRetryable as error:
+            pace.failed()
             metrics.SENT.labels(channel, "retry").inc()
             return self._retry(row, error)
         except Exception as error:  # a time-out or a defect: nobody knows whether it left
+            pace.failed()
             metrics.SENT.labels(channel, "unclear").inc()
             _log.error("send_unclear", channel=channel, message=row.id, error=explain(error))
             return self._retry(row, ChannelRetryable(explain(error), maybe_sent=True))
+        pace.taken()
         metrics.SENT.labels(channel, "sent").inc()
         return _Outcome(row.id, row.conversation_id, "sent", Status.SENT, receipt.external_id)
 
@@ -233,9 +259,9 @@ def _record_outcomes(tx: Tx, outcomes: list[_Outcome]) -> None:
         tx.notify("message", one.conversation)
 
 
-def _requeue(tx: Tx, rows: list[str]) -> None:
+def _requeue(tx: Tx, rows: list[str], later: datetime | None = None) -> None:
     statement = outbox.outbox.update().where(outbox.outbox.c.id.in_(rows), outbox.outbox.c.state == "sending")
-    tx.execute(statement.values(state="queued", lease_until=None))
+    tx.execute(statement.values(state="queued", lease_until=None, not_before=later))
 
 
 def _claim_next(tx: Tx, runtime: Runtime, conversation_id: str) -> Outgoing | datetime | None:

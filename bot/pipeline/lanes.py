@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from bot import metrics
 from bot.conversations import inbox, lane
-from bot.errors import LaneLost, VersionConflict
+from bot.errors import LaneLost, Unavailable, VersionConflict
 from bot.logs import correlation, logger
 from bot.pipeline.commit import Committed, Outgoing
 from bot.pipeline.load import LaneState, claim_lane, first_batch, read_lane
@@ -175,6 +175,8 @@ class Lanes:
                     return None
                 state = again
                 continue
+            except Unavailable:
+                raise  # the database is away: not this message's fault, so it counts against nobody
             except Exception as error:
                 return await self._failed(state, batch[0], error)
             self._committed(state, batch, done)

@@ -14,10 +14,12 @@ from bot.conversations import inbox
 from bot.conversations.channel_account import ensure_account
 from bot.conversations.inbox import NewEvent
 from bot.conversations.lane import NewLane, ensure_lanes
+from bot.crm.notification import notify_user
+from bot.crm.user import staff_to_tell
 from bot.errors import Unavailable
 from bot.ids import new_id
 from bot.logs import correlation, logger
-from bot.messages import Accepted, InboundMessage, Parsed
+from bot.messages import Accepted, AccountNotice, InboundMessage, Parsed
 from bot.pipeline.payloads import message_to_json, status_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -59,8 +61,9 @@ class Receiver:
         """Store what is new and return after the commit. The same event again changes nothing."""
         for kind in parsed.unhandled:
             metrics.UNHANDLED.labels(adapter, kind[:40]).inc()
+        told = [await self._notice(adapter, notice) for notice in parsed.notices]
         if not parsed.messages and not parsed.statuses:
-            return Accepted(0, 0)
+            return Accepted(sum(told), len(told) - sum(told))
         cid = correlation.get() or new_id()
         events, lanes = [], []
         for message in parsed.messages:
@@ -88,7 +91,13 @@ class Receiver:
         new = await self._store_batch(events, lanes)
         metrics.INBOX.labels(adapter, "new").inc(new)
         metrics.INBOX.labels(adapter, "known").inc(len(events) - new)
-        return Accepted(new, len(events) - new)
+        return Accepted(new + sum(told), len(events) - new + len(told) - sum(told))
+
+    async def _notice(self, adapter: str, notice: AccountNotice) -> bool:
+        account = await self._account(adapter, notice.channel, notice.account)
+        new = await self._store.run(_tell_admins, SYSTEM, account, notice)
+        metrics.INBOX.labels(adapter, "notice" if new else "known").inc()
+        return new
 
     async def quarantine(self, adapter: str, body: bytes, reason: str) -> None:
         """Keep a signed body nobody can read, for a person to look at; the provider must not retry it."""
@@ -181,6 +190,18 @@ def _append(tx: Tx, events: list[NewEvent], lanes: list[NewLane]) -> set[tuple[s
         # In one order everywhere: two processes that meet the same new senders do not lock crosswise.
         ensure_lanes(tx, sorted(lanes, key=lambda lane: lane.id))
     return set(inbox.append(tx, events))
+
+
+def _tell_admins(tx: Tx, account_id: str, notice: AccountNotice) -> bool:
+    """Keep the notice and tell every admin of it; False when it was told before."""
+    payload = {"text": notice.text}
+    event = NewEvent(account_id, notice.event_key, "notice", payload, None, state="done")
+    if not inbox.append(tx, [event]):
+        return False
+    data = {"channel": notice.channel, "text": notice.text}
+    for user in staff_to_tell(tx, ("admin",)):
+        notify_user(tx, user["id"], "notify.channel_notice", data, "/console")
+    return True
 
 
 def _key(event: NewEvent) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Each is an async context manager on a port of its own on the loopback, with `.ur
 from bot.testing.customers import CustomerEmulator
 from bot.testing.llm import LLMEmulator
 from bot.testing.mail import MailEmulator, MailSink, submit_mail
+from bot.testing.messenger import MessengerEmulator
 from bot.testing.server import Fault, Server
 from bot.testing.telegram import TelegramEmulator
 from bot.testing.twilio import TwilioEmulator
@@ -18,6 +19,7 @@ __all__ = [
     "LLMEmulator",
     "MailEmulator",
     "MailSink",
+    "MessengerEmulator",
     "Server",
     "TelegramEmulator",
     "TwilioEmulator",

@@ -27,6 +27,7 @@ class TwilioEmulator(Server, Waits):
         auth_token: str = "twilio-auth-token",
         sms_from: str = "+15550001111",
         whatsapp_from: str = "+15550002222",
+        messaging_service_sid: str = "",
         public_url: str = "",
         auto_status: bool = False,
     ) -> None:
@@ -36,6 +37,8 @@ class TwilioEmulator(Server, Waits):
         self.auth_token = auth_token
         self.sms_from = sms_from
         self.whatsapp_from = whatsapp_from
+        self.messaging_service_sid = messaging_service_sid
+        """A Messaging Service with `sms_from` as its one number; empty: none."""
         self.public_url = public_url
         """SAMVAD_BASE_URL, over which signatures are computed; unset: the target."""
         self.auto_status = auto_status
@@ -55,6 +58,7 @@ class TwilioEmulator(Server, Waits):
             "twilio_auth_token": self.auth_token,
             "twilio_sms_from": self.sms_from,
             "twilio_whatsapp_from": self.whatsapp_from,
+            "twilio_messaging_service_sid": self.messaging_service_sid,
         }
 
     async def say(
@@ -101,6 +105,8 @@ class TwilioEmulator(Server, Waits):
             "From": sent["From"],
             "To": sent["To"],
         }
+        if "MessagingServiceSid" in sent:
+            form["MessagingServiceSid"] = sent["MessagingServiceSid"]
         if code is not None:
             form["ErrorCode"] = str(code)
         callback = urlsplit(sent["StatusCallback"])
@@ -139,6 +145,9 @@ class TwilioEmulator(Server, Waits):
         if request.headers.get("Authorization") != auth or request.match_info["sid"] != self.account_sid:
             return _error(401, 20003, "Authenticate")
         form = {name: str(value) for name, value in (await request.post()).items()}
+        service = form.get("MessagingServiceSid", "")
+        if service and service == self.messaging_service_sid:
+            form.setdefault("From", self.sms_from)
         code, words = self._what_is_wrong(form)
         if code:
             return _error(400, code, words)
@@ -153,13 +162,19 @@ class TwilioEmulator(Server, Waits):
     def _what_is_wrong(self, form: dict[str, str]) -> tuple[int, str]:
         receiver, sender = form.get("To", ""), form.get("From", "")
         number = receiver.removeprefix(_PREFIX)
+        if form.get("MessagingServiceSid", self.messaging_service_sid) != self.messaging_service_sid:
+            return 21705, "The Messaging Service is invalid."
         if not receiver:
             return 21604, "A 'To' phone number is required."
         if not (number.startswith("+") and number[1:].isdigit() and 7 <= len(number) <= 16):
             return 21211, f"Invalid 'To' Phone Number: {number}"
+        if not sender:
+            return 21603, "A 'From' phone number is required."
         expected = f"{_PREFIX}{self.whatsapp_from}" if receiver != number else self.sms_from
         if sender != expected:
             return (63007 if receiver != number else 21606), f"{sender} cannot send to {receiver}"
+        if form.get("MediaUrl") and receiver == number and not number.startswith("+1"):
+            return 21612, "Files cannot be sent to this region."
         if not form.get("Body") and not form.get("MediaUrl"):
             return 21602, "Message body is required."
         if len(form.get("Body", "")) > 1600:
@@ -188,7 +203,7 @@ class TwilioEmulator(Server, Waits):
             "date_sent": None,
             "price": None,
             "price_unit": "USD",
-            "messaging_service_sid": None,
+            "messaging_service_sid": form.get("MessagingServiceSid"),
             "subresource_uris": {},
             "uri": f"/2010-04-01/Accounts/{self.account_sid}/Messages/{sid}.json",
         }

@@ -114,17 +114,17 @@ class WhatsAppEmulator(Server, Waits):
 
     async def post(self, value: Json) -> int:
         """Sign and post one change of field `messages`."""
+        return await self.change("messages", value)
+
+    async def change(self, field: str, value: Json) -> int:
+        """Sign and post one change of any field."""
         value = {
             "messaging_product": "whatsapp",
             "metadata": {"display_phone_number": "15550001", "phone_number_id": self.phone_number_id},
         } | value
+        entry = {"id": "1", "changes": [{"field": field, "value": value}]}
         return await self.post_raw(
-            json.dumps(
-                {
-                    "object": "whatsapp_business_account",
-                    "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}],
-                }
-            ).encode()
+            json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
         )
 
     async def post_raw(self, body: bytes) -> int:

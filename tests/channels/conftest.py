@@ -1,7 +1,6 @@
 """What the channels' tests share."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,20 +26,6 @@ def payload() -> Callable[[str, str], Any]:
         return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
     return read
-
-
-@pytest.fixture
-def shared_data() -> Callable[[str], Path]:
-    """A folder of real payloads beside the checkout, or SAMVAD_TEST_DATA; skips where there is none."""
-
-    def find(name: str) -> Path:
-        root = os.environ.get("SAMVAD_TEST_DATA")
-        folder = (Path(root) if root else Path(__file__).parents[3] / "shared" / "data") / name
-        if not folder.exists():
-            pytest.skip(f"no real payloads at hand: {name} (set SAMVAD_TEST_DATA)")
-        return folder
-
-    return find
 
 
 @pytest.fixture

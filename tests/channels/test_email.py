@@ -2,16 +2,10 @@
 
 import asyncio
 import contextlib
-import grp
 import json
-import os
-import pwd
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
-from pathlib import Path
 
 import aiosmtplib
 import pytest
@@ -21,12 +15,11 @@ from hypothesis import strategies as st
 from bot.channels.email import Email, parse_mail, reply_text, text_from_html
 from bot.channels.email.compose import compose
 from bot.channels.email.errors import to_channel_error
-from bot.channels.email.parse import is_ours
+from bot.channels.email.recipients import is_ours
 from bot.errors import ChannelRejected, ChannelRetryable, ConfigurationInvalid, NotFound
 from bot.messages import Identity, Media, MediaKind, WebhookRequest
 from bot.settings import load_settings
 from bot.testing import MailEmulator, submit_mail
-from bot.testing.mail import free_port
 
 OURS = "help@samvad.test"
 
@@ -434,108 +427,3 @@ def test_the_table_above_is_complete():
     }
     marks = next(m for m in test_every_error_is_mapped.pytestmark if m.name == "parametrize")
     assert named <= {type(row[0]) for row in marks.args[1]}
-
-
-DOVECOT = """\
-protocols = imap
-base_dir = {run}
-log_path = {root}/log
-ssl = no
-disable_plaintext_auth = no
-default_internal_user = {user}
-default_login_user = {user}
-default_internal_group = {group}
-mail_location = maildir:{root}/mail
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
-passdb {{
-  driver = static
-  args = password=secret
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={root}
-}}
-first_valid_uid = 1
-first_valid_gid = 1
-"""
-
-
-def prepare_dovecot(port: int) -> Path:
-    """A folder with an empty mailbox and the configuration of a server for it."""
-    # Unix sockets have short paths only, and another user than root must reach them.
-    root = Path(tempfile.mkdtemp(prefix="imap-"))
-    owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-    mail = root / "mail"
-    for folder in (root, root / "run", mail, mail / "new", mail / "cur", mail / "tmp"):
-        folder.mkdir(exist_ok=True)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    config = DOVECOT.format(
-        root=root,
-        run=root / "run",
-        port=port,
-        user=owner.pw_name,
-        group=grp.getgrgid(owner.pw_gid).gr_name,
-        uid=owner.pw_uid,
-        gid=owner.pw_gid,
-    )
-    (root / "dovecot.conf").write_text(config)
-    return root
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[tuple[str, Path]]:
-    """A real IMAP server: its URL, and the folder to put new mails into."""
-    program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        pytest.skip("dovecot is not installed")
-    port = free_port()
-    root = prepare_dovecot(port)
-    server = await asyncio.create_subprocess_exec(program, "-F", "-c", str(root / "dovecot.conf"))
-    for _ in range(100):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            break
-        except OSError:
-            await asyncio.sleep(0.05)
-    yield f"imap://asha:secret@127.0.0.1:{port}", root / "mail" / "new"
-    server.terminate()
-    await server.wait()
-    shutil.rmtree(root, ignore_errors=True)
-
-
-async def test_mailbox(mailbox, inbox, payload):
-    url, new = mailbox
-    box = make(email_imap_url=url).mailbox
-    (new / "1.a.host").write_bytes(payload("email", "plain"))
-    (new / "2.a.host").write_bytes(payload("email", "reply"))
-    inbox.fails = 1
-    with pytest.raises(RuntimeError):
-        await box.poll(inbox)
-    assert await box.poll(inbox) == 2
-    assert inbox.texts == ["Please send me the invoice.", "Thank you, that is the one."]
-    assert await box.poll(inbox) == 0
-
-
-async def test_mailbox_listener_goes_on_when_the_server_is_away(inbox):
-    channel = make(email_imap_url="imap://asha:secret@127.0.0.1:1")
-    (listener,) = channel.listeners()
-    assert listener.exclusive
-    task = asyncio.create_task(listener.run(inbox))
-    await asyncio.sleep(0.1)
-    assert not task.done()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -15,6 +15,7 @@ from bot.testing import (
     CustomerEmulator,
     LLMEmulator,
     MailEmulator,
+    MessengerEmulator,
     Server,
     TelegramEmulator,
     TwilioEmulator,
@@ -27,6 +28,8 @@ CUSTOMERS = {
     "twilio-sms": (TwilioEmulator, "twilio", "+919876543210"),
     "twilio-whatsapp": (lambda: TwilioEmulator(speaks="whatsapp"), "twilio", "+919876543210"),
     "telegram": (TelegramEmulator, "telegram", "4001"),
+    "messenger": (MessengerEmulator, "messenger", "24512345678901"),
+    "instagram": (lambda: MessengerEmulator(speaks="instagram"), "messenger", "17841498765432"),
     "email": (MailEmulator, "email", "asha@customer.test"),
 }
 
@@ -94,7 +97,9 @@ async def test_a_customer_is_answered(scene):
     assert await emulator.replies("nobody") == []
     if hasattr(emulator, "auto_status"):
         await emulator.settle()
-        assert app.statuses == ["sent", "delivered"] * 2
+        # Instagram tells only what was seen.
+        seen_only = getattr(emulator, "speaks", "") == "instagram"
+        assert app.statuses == (["read"] if seen_only else ["sent", "delivered"]) * 2
     with pytest.raises(TimeoutError):
         await emulator.wait_reply(sender, 3, timeout=0.05)
 

@@ -17,6 +17,12 @@ FULL = {
     },
     "twilio": {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_sms_from": "+15550001111"},
     "telegram": {"telegram_bot_token": "1:t"},
+    "messenger": {
+        "messenger_page_id": "1",
+        "messenger_access_token": "t",
+        "messenger_app_secret": "s",
+        "messenger_verify_token": "v",
+    },
     "email": {"email_address": "help@samvad.test", "email_smtp_url": "smtp://localhost"},
 }
 

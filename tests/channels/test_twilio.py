@@ -224,6 +224,83 @@ async def test_send_whatsapp(channel, emulator, outbound):
     assert await emulator.replies("+919876543210") == ["Hello"]
 
 
+async def test_an_sms_is_written_for_few_parts(channel, emulator, outbound):
+    await channel.send(outbound("sms", "+15550001111", "+919876543210", "It’s “ready” – 5 pm…"))
+    await channel.send(outbound("sms", "+15550001111", "+919876543210", "“नमस्ते” – 5 pm…"))
+    await channel.send(outbound("whatsapp", "+15550002222", "+919876543210", "It’s “ready”"))
+    assert [sent["Body"] for sent in emulator.sent] == [
+        'It\'s "ready" - 5 pm...',
+        "“नमस्ते” – 5 pm…",
+        "It’s “ready”",
+    ]
+
+
+async def test_three_dots_do_not_make_a_text_too_long(channel, emulator, outbound):
+    text = "x" * 1599 + "…"
+    await channel.send(outbound("sms", "+15550001111", "+919876543210", text))
+    assert emulator.sent[0]["Body"] == text
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[tuple[Twilio, TwilioEmulator]]:
+    """A Messaging Service that chooses the number."""
+    async with TwilioEmulator(messaging_service_sid="MG" + "1" * 32) as running:
+        twilio = make(twilio_api_url=running.url, twilio_messaging_service_sid=running.messaging_service_sid)
+        await twilio.open()
+        yield twilio, running
+        await twilio.close()
+
+
+async def test_a_messaging_service_chooses_the_sender_of_sms(service, outbound):
+    channel, emulator = service
+    await channel.send(outbound("sms", "+15550009999", "+919876543210"))
+    await channel.send(outbound("whatsapp", "+15550002222", "+919876543210"))
+    sms, whatsapp = emulator.sent
+    assert (sms["MessagingServiceSid"], sms["From"]) == ("MG" + "1" * 32, "+15550001111")
+    assert (whatsapp.get("MessagingServiceSid"), whatsapp["From"]) == (None, "whatsapp:+15550002222")
+    emulator.messaging_service_sid = "MG" + "2" * 32
+    with pytest.raises(ChannelRejected, match="SAMVAD_TWILIO_MESSAGING_SERVICE_SID"):
+        await channel.send(outbound("sms", "+15550001111", "+919876543210"))
+    assert channel.accounts[0] == ("sms", "+15550001111")
+
+
+def test_a_service_that_failed_before_it_chose_a_number():
+    form = {
+        "MessageSid": "SM9",
+        "MessageStatus": "failed",
+        "ErrorCode": "21704",
+        "To": "+919876543210",
+        "MessagingServiceSid": "MG1",
+    }
+    (update,) = make().parse(signed("/channels/twilio/status?id=outbox-1", form)).statuses
+    assert (update.account, update.status, update.outbox_id) == ("+15550001111", Status.FAILED, "outbox-1")
+    assert "has no number" in update.reason
+    del form["MessagingServiceSid"]
+    with pytest.raises(Unreadable):
+        make().parse(signed("/channels/twilio/status", form))
+
+
+async def test_files_go_by_mms_to_north_america_and_as_links_elsewhere(channel, emulator, outbound):
+    media = (Media(MediaKind.IMAGE, "https://files.example/1.jpg"),)
+    await channel.send(outbound("sms", "+15550001111", "+15557654321", media=media))
+    await channel.send(outbound("sms", "+15550001111", "+919876543210", media=media))
+    await channel.send(outbound("whatsapp", "+15550002222", "+919876543210", "", media=media))
+    mms, sms, whatsapp = emulator.sent
+    assert (mms["Body"], mms["MediaUrl"]) == ("Hello", "https://files.example/1.jpg")
+    assert (sms["Body"], sms.get("MediaUrl")) == ("Hello\nhttps://files.example/1.jpg", None)
+    assert (whatsapp.get("Body"), whatsapp["MediaUrl"]) == (None, "https://files.example/1.jpg")
+    with pytest.raises(ChannelRejected, match="public links"):
+        await channel.send(
+            outbound("sms", "+15550001111", "+15557654321", media=(Media(MediaKind.IMAGE, "media:1"),))
+        )
+
+
+@pytest.mark.parametrize("keyword", ["STOP", "START", "HELP"])
+def test_what_twilio_understood_is_taken_as_the_text(payload, keyword):
+    form = payload("twilio", "sms") | {"Body": "unsubscribe me", "OptOutType": keyword}
+    assert make().parse(signed("/channels/twilio/messages", form)).messages[0].text == keyword
+
+
 async def test_status_callback_round_trip(channel, emulator, outbound):
     """The callback URL that we send is the one whose signature we check."""
     await channel.send(outbound("sms", "+15550001111", "+919876543210", id="0191-a b"))
@@ -247,7 +324,7 @@ async def test_faults(channel, emulator, outbound):
         await channel.send(message)
     assert dropped.value.maybe_sent
     emulator.unsubscribed.add("+919876543210")
-    with pytest.raises(ChannelRejected, match="STOP"):
+    with pytest.raises(ChannelRejected, match=r"sent STOP\. Nothing .* \(21610\)"):
         await channel.send(message)
     with pytest.raises(ChannelRejected, match="valid phone number"):
         await channel.send(outbound("sms", "+15550001111", "+1"))

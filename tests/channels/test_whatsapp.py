@@ -122,15 +122,19 @@ def test_other_content(payload):
     assert (location.latitude, location.longitude, location.name) == (12.97, 77.59, "Shop")
 
 
-@pytest.mark.parametrize(
-    ("name", "unhandled"),
-    [
-        ("template_status", "field:message_template_status_update"),
-    ],
-)
-def test_unhandled(payload, name, unhandled):
-    parsed = parse_payload(payload("whatsapp", name))
-    assert parsed.unhandled == (unhandled,)
+def test_what_meta_tells_of_the_account(payload):
+    parsed = parse_payload(payload("whatsapp", "template_status"), "100200300")
+    assert not parsed.messages
+    (notice,) = parsed.notices
+    assert notice.account == "100200300"
+    assert "APPROVED" in notice.text or "REJECTED" in notice.text
+
+
+def test_unhandled(payload):
+    body = payload("whatsapp", "text")
+    body["entry"][0]["changes"][0]["field"] = "calls"
+    parsed = parse_payload(body)
+    assert parsed.unhandled == ("field:calls",)
     assert not parsed.messages
 
 
@@ -252,7 +256,8 @@ def test_real_payloads(shared_data):
     for file in sorted(shared_data("channels/whatsapp_cloud_pywa").glob("*.json")):
         for name, body in json.loads(file.read_text()).items():
             parsed = make().parse(signed(json.dumps(body).encode()))
-            assert parsed.messages or parsed.statuses or parsed.unhandled, (file.name, name)
+            read_as = parsed.messages or parsed.statuses or parsed.notices or parsed.unhandled
+            assert read_as, (file.name, name)
             seen += 1
     assert seen > 50
 

@@ -59,7 +59,7 @@ def test_it_adds_what_it_says(store: Store) -> None:
     counts = store.read_now(_counts, SYSTEM)
     for name in ("contacts", "accounts", "conversations", "messages", "leads", "cases"):
         assert counts[name] == getattr(added, name)
-    assert added.contacts == added.conversations == len(load_script().people) == 14
+    assert added.contacts == added.conversations == len(load_script().people) == 16
     assert added.accounts == 3
     assert all(row["demo"] and row["name"] for row in _all(store, CONTACT.table))
 

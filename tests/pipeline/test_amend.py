@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from bot.crm.notification import NOTIFICATION
 from bot.pipeline.amend import AMENDMENTS
 from tests.support.world import World, customer_of
 
@@ -103,3 +106,42 @@ def test_every_amendment_is_carried_out() -> None:
     from bot.messages import InboundKind
 
     assert set(AMENDMENTS) == set(get_args(InboundKind)) - {"message"}
+
+
+async def test_marketing_stopped_in_the_app_is_a_stop(tmp_path: Path) -> None:
+    async with customer_of("whatsapp", tmp_path / "data") as (world, meta, sender):
+        await meta.say("Hello", sender=sender)
+        await meta.wait_reply(sender, 1)
+
+        async def prefers(value: str, at: int) -> None:
+            item = {"wa_id": sender, "category": "marketing_messages", "value": value, "timestamp": at}
+            for _ in range(2):
+                assert await meta.change("user_preferences", {"user_preferences": [item]}) == 200
+            await world.settled()
+
+        await prefers("stop", 1731705721)
+        (conversation,) = await world.api.rows("conversations")
+        reply = {"conversation_id": conversation["id"], "text": "Are you still interested?"}
+        assert (await world.api.call("POST", "messages", reply))[0] == 409
+        await prefers("resume", 1731705722)
+        assert (await world.api.call("POST", "messages", reply))[0] == 202
+        states = [row["state"] for row in await world.api.rows("consents", order="id")]
+        assert states == ["withdrawn", "given"]
+
+
+async def test_what_meta_tells_of_the_account_reaches_the_admin_once(tmp_path: Path) -> None:
+    async with customer_of("whatsapp", tmp_path / "data") as (world, meta, _):
+        rejected = {
+            "event": "REJECTED",
+            "message_template_name": "late_cart",
+            "message_template_language": "en",
+            "reason": "INVALID_FORMAT",
+            "rejection_info": {"reason": "Parameters stand together.", "recommendation": "Part them."},
+        }
+        for _ in range(2):
+            assert await meta.change("message_template_status_update", rejected) == 200
+        assert await meta.change("somebody_elses_field", {"x": 1}) == 200
+        told = await world.app.store.read(lambda tx: tx.rows(sa.select(NOTIFICATION.table)))
+        assert [row["data"]["text"] for row in told] == [
+            "late_cart (en). REJECTED. Parameters stand together. Part them"
+        ]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.conversations import outbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import lanes
-from bot.pipeline import deliver
+from bot.pipeline import deliver, pace
 from bot.records.actor import SYSTEM
 from bot.records.tx import Record, Tx
 from bot.testing import WhatsAppEmulator
@@ -52,6 +52,37 @@ async def test_a_busy_provider_gets_it_later_and_in_order(scene: tuple[World, Wh
     assert [row["state"] for row in rows] == ["sent"] * 3
     assert rows[0]["attempts"] == 4
     assert [body["biz_opaque_callback_data"] for body in emulator.sent] == [row["id"] for row in rows]
+
+
+async def test_after_a_bad_while_and_a_slow_one_everything_arrives_in_order(
+    scene: tuple[World, WhatsAppEmulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down with 429 and 500 for a while, then slow: nothing lost, nothing twice, no message's tries used up,
+    and the provider is not beaten meanwhile."""
+    world, emulator = scene
+    monkeypatch.setattr(pace, "PAUSES_S", (0.1, 0.2, 0.3))
+    for number in range(200):
+        emulator.fail_next(1, status=(429, 500)[number % 2])
+    senders = [f"9198765{number:05d}" for number in range(20)]
+    for number in range(3):
+        for sender in senders:
+            message_id = f"wamid.{sender}.{number}"
+            assert await emulator.say(f"{QUESTION} {number}", sender=sender, message_id=message_id) == 200
+    await asyncio.sleep(3.0)
+    calls = 200 - len(emulator.faults)
+    assert 5 <= calls < 60  # twenty conversations' own retries would have made hundreds
+    emulator.faults.clear()
+    emulator.delay = 0.1
+    for sender in senders:
+        await emulator.wait_reply(sender, 3, timeout=30.0)
+    await world.settled(30.0)
+    rows = await _rows(world)
+    assert [row["state"] for row in rows] == ["sent"] * 60
+    told = [body["biz_opaque_callback_data"] for body in emulator.sent]
+    assert len(told) == len(set(told)) == 60
+    for conversation in {row["conversation_id"] for row in rows}:
+        wanted = [row["id"] for row in rows if row["conversation_id"] == conversation]
+        assert [id_ for id_ in told if id_ in wanted] == wanted
 
 
 async def test_what_is_refused_for_good_is_parked_and_can_be_sent_again(

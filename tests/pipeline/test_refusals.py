@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.conversations.inbox import inbox
 from bot.records.actor import SYSTEM
 from bot.records.tx import Record, Tx
-from bot.testing import TelegramEmulator, TwilioEmulator, WhatsAppEmulator
+from bot.testing import MessengerEmulator, TelegramEmulator, TwilioEmulator, WhatsAppEmulator
 from tests.support.world import World, samvad
 
 
@@ -19,7 +19,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         WhatsAppEmulator() as one,
         TwilioEmulator() as two,
         TelegramEmulator() as three,
-        samvad(tmp_path / "data", articles=False, **one.settings, **two.settings, **three.settings) as opened,
+        MessengerEmulator() as four,
+        samvad(
+            tmp_path / "data",
+            articles=False,
+            **one.settings,
+            **two.settings,
+            **three.settings,
+            **four.settings,
+        ) as opened,
     ):
         opened.whatsapp = one  # type: ignore[attr-defined]
         one.target = opened.url
@@ -30,7 +38,7 @@ def _rows(tx: Tx) -> list[Record]:
     return tx.rows(sa.select(inbox))
 
 
-PATHS = ("whatsapp", "twilio/messages", "twilio/status", "telegram")
+PATHS = ("whatsapp", "twilio/messages", "twilio/status", "telegram", "messenger")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -86,13 +94,14 @@ async def test_a_channel_that_is_off_is_404(tmp_path: Path) -> None:
         assert answer.status == 404
 
 
-async def test_the_handshake_answers_only_to_the_right_token(world: World) -> None:
-    token = world.app.settings.whatsapp_verify_token.get_secret_value()
+@pytest.mark.parametrize("path", ["whatsapp", "messenger"])
+async def test_the_handshake_answers_only_to_the_right_token(world: World, path: str) -> None:
+    token = getattr(world.app.settings, f"{path}_verify_token").get_secret_value()
     query = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": token}
-    async with world.api.session.get(f"{world.url}/channels/whatsapp", params=query) as answer:
+    async with world.api.session.get(f"{world.url}/channels/{path}", params=query) as answer:
         assert (answer.status, await answer.text()) == (200, "42")
     query["hub.verify_token"] = "wrong"
-    async with world.api.session.get(f"{world.url}/channels/whatsapp", params=query) as answer:
+    async with world.api.session.get(f"{world.url}/channels/{path}", params=query) as answer:
         assert answer.status == 403
 
 

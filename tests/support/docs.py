@@ -123,6 +123,11 @@ def all_features() -> Iterator[tuple[str, ChannelName, Features]]:
         twilio_sms_from="+15550001111",
         twilio_whatsapp_from="+15550002222",
         telegram_bot_token=SecretStr("1:x"),
+        messenger_page_id="1",
+        messenger_access_token=SecretStr("x"),
+        messenger_app_secret=SecretStr("x"),
+        messenger_verify_token=SecretStr("x"),
+        messenger_instagram_id="2",
         email_address="help@example.com",
         email_smtp_url=SecretStr("smtp://127.0.0.1:25"),
     )

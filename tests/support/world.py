@@ -22,7 +22,7 @@ from bot.knowledge.files import import_articles
 from bot.records.actor import SYSTEM
 from bot.settings import load_settings
 from bot.shipped import shipped
-from bot.testing import MailEmulator, TelegramEmulator, TwilioEmulator, WhatsAppEmulator
+from bot.testing import MailEmulator, MessengerEmulator, TelegramEmulator, TwilioEmulator, WhatsAppEmulator
 from bot.testing.customers import Waits
 from bot.testing.mail import free_port
 from bot.web.server import make_web
@@ -180,6 +180,8 @@ WAYS_IN: dict[str, tuple[Any, str, str]] = {
     "twilio-sms": (TwilioEmulator, "sms", "+919876543210"),
     "twilio-whatsapp": (lambda: TwilioEmulator(speaks="whatsapp"), "whatsapp", "+919876543210"),
     "telegram": (TelegramEmulator, "telegram", "4001"),
+    "messenger": (MessengerEmulator, "messenger", "24512345678901"),
+    "instagram": (lambda: MessengerEmulator(speaks="instagram"), "instagram", "17841498765432"),
     "email": (MailEmulator, "email", "asha@customer.example"),
 }
 """name -> (emulator, channel, a customer's address)."""

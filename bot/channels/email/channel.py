@@ -6,11 +6,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
 
+from bot import clock
 from bot.channels.email.compose import compose, message_id
 from bot.channels.email.errors import to_channel_error
 from bot.channels.email.imap import Mailbox
 from bot.channels.email.listen import SIZE_LIMIT, serve_smtp
 from bot.channels.email.parse import TEXT_LIMIT
+from bot.channels.email.webhook import read_webhook
 from bot.errors import ChannelRejected, ConfigurationInvalid, NotFound
 from bot.messages import (
     ChannelName,
@@ -47,6 +49,8 @@ class Email:
         self._smtp = _server(settings.email_smtp_url.get_secret_value(), "smtp")
         imap_url = settings.email_imap_url.get_secret_value()
         self.mailbox = Mailbox(imap_url, self.address) if imap_url and _server(imap_url, "imap") else None
+        self._token = settings.email_webhook_token.get_secret_value()
+        self._signing_key = settings.email_mailgun_signing_key.get_secret_value()
         self._listen = _host_port(settings.email_listen) if settings.email_listen else None
         self.listening_at: tuple[str, int] | None = None
         """Where the built-in listener listens, once it does."""
@@ -70,12 +74,14 @@ class Email:
         return tuple(found)
 
     def verify(self, request: WebhookRequest) -> str:
-        """Mail has no webhook. Raises NotFound."""
-        raise NotFound("mail has no webhook")
+        """No provider of mail asks for a hand-shake. Raises NotFound."""
+        raise NotFound("mail has no hand-shake")
 
     def parse(self, request: WebhookRequest) -> Parsed:
-        """Mail has no webhook. Raises NotFound."""
-        raise NotFound("mail has no webhook")
+        """A mail that a provider posts. Raises NotFound (not set up), SignatureInvalid, Unreadable."""
+        if not self._token and not self._signing_key:
+            raise NotFound("mail has no webhook here: SAMVAD_EMAIL_WEBHOOK_TOKEN is not set")
+        return read_webhook(request, self.address, self._token, self._signing_key, clock.now())
 
     async def open(self) -> None:
         """Nothing to open: every mail has a connection of its own."""

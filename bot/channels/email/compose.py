@@ -35,6 +35,8 @@ def compose(message: OutboundMessage, address: str) -> EmailMessage:
             mail["References"] = " ".join(thread[-_THREAD_LIMIT:])
         if message.automatic:
             mail["Auto-Submitted"] = "auto-replied"
+            # Should it come back by somebody's forwarding, we know it again.
+            mail["X-Loop"] = address
             # Exchange and Outlook keep their out-of-office answers to themselves for this one.
             mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
         _fill(mail, message)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from bot.channels.email.parse import is_ours, parse_mail
+from bot.channels.email.parse import parse_mail
+from bot.channels.email.recipients import is_ours
 from bot.messages import Receive
 
 SIZE_LIMIT = 25 * 1024 * 1024

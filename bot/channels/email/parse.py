@@ -2,15 +2,29 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.header import decode_header
+from email.errors import MessageError
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 
-from bot.channels.email.text import reply_text, text_from_html
-from bot.messages import Identity, InboundMessage, Media, MediaKind, Parsed, clean
+from bot.channels.email.automatic import is_automatic
+from bot.channels.email.bounce import Failure, read_bounce
+from bot.channels.email.html import reply_from_html
+from bot.channels.email.recipients import token_of
+from bot.channels.email.text import reply_text
+from bot.channels.email.words import decoded, text_of
+from bot.messages import (
+    Identity,
+    InboundMessage,
+    Media,
+    MediaKind,
+    Parsed,
+    Status,
+    StatusUpdate,
+    clean,
+)
 
 TEXT_LIMIT = 100_000
 _SUBJECT_LIMIT = 500
@@ -18,7 +32,8 @@ _KEY_LIMIT = 250
 _PARTS_LIMIT = 200
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _REFERENCE = re.compile(r"\[ref:([A-Za-z0-9_-]{4,64})\]")
-_BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
+_OUTBOX_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_REASON_LIMIT = 300
 
 
 def parse_mail(raw: bytes, address: str, sender: str | None = None, recipients: Sequence[str] = ()) -> Parsed:
@@ -26,6 +41,9 @@ def parse_mail(raw: bytes, address: str, sender: str | None = None, recipients: 
     # compat32 keeps headers as they came; the newer policy fails on some that real mail holds.
     mail = message_from_bytes(raw, policy=policy.compat32)
     name, author = _author(mail, sender)
+    automatic = is_automatic(mail, sender, author, address)
+    if automatic and (returned := _returned(mail, address)) is not None:
+        return returned
     if not author:
         return Parsed(unhandled=("mail:no-sender",))
     message_id = next(iter(_MESSAGE_ID.findall(_header(mail, "Message-ID"))), "")
@@ -49,27 +67,10 @@ def parse_mail(raw: bytes, address: str, sender: str | None = None, recipients: 
                 reply_to=next(iter(_MESSAGE_ID.findall(_header(mail, "In-Reply-To"))), None),
                 subject=subject,
                 thread=_thread(mail, address, recipients, f"{subject}\n{body}"),
-                automatic=_automatic(mail, sender, author, address),
+                automatic=automatic,
             ),
         )
     )
-
-
-def is_ours(recipient: str, address: str) -> bool:
-    """Our address, or our address with a `+token`."""
-    return _token(recipient, address) is not None
-
-
-def _token(recipient: str, address: str) -> str | None:
-    """The token of `local+token@domain`, "" without one, None for an address that is not ours."""
-    local, _, domain = recipient.strip().rpartition("@")
-    our_local, _, our_domain = address.rpartition("@")
-    if domain.lower() != our_domain.lower():
-        return None
-    if local.lower() == our_local.lower():
-        return ""
-    base, plus, token = local.rpartition("+")
-    return token if plus and token and base.lower() == our_local.lower() else None
 
 
 def _thread(mail: Message, address: str, recipients: Sequence[str], text: str) -> tuple[str, ...]:
@@ -78,24 +79,44 @@ def _thread(mail: Message, address: str, recipients: Sequence[str], text: str) -
     named = [*recipients]
     for header in ("To", "Cc", "Delivered-To", "X-Original-To"):
         named.extend(found for _, found in _addresses(mail, header))
-    tokens = [token for token in (_token(recipient, address) for recipient in named) if token]
+    tokens = [token for token in (token_of(recipient, address) for recipient in named) if token]
     tokens.extend(_REFERENCE.findall(text))
     return tuple(dict.fromkeys([*ids, *(f"token:{token}" for token in tokens)]))
 
 
-def _automatic(mail: Message, sender: str | None, author: str, address: str) -> bool:
-    """Whether a machine wrote it: answering one starts a loop."""
-    submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
-    return (
-        submitted not in ("", "no")
-        or _header(mail, "Precedence").strip().lower() in _BULK
-        or any(mail.get(name) is not None for name in ("X-Autoreply", "X-Autorespond", "List-Id"))
-        or sender == ""
-        or _header(mail, "Return-Path").strip() == "<>"
-        or mail.get_content_type() in ("multipart/report", "message/delivery-status")
-        or author.partition("@")[0] in ("mailer-daemon", "postmaster")
-        or is_ours(author, address)
+def _returned(mail: Message, address: str) -> Parsed | None:
+    """A bounce of a mail of ours, as its status; None for any other mail."""
+    bounce = read_bounce(mail)
+    if bounce is None:
+        return None
+    outbox_id, _, domain = bounce.message_id.strip("<>").rpartition("@")
+    if not outbox_id or domain.lower() != address.rpartition("@")[2].lower():
+        return None
+    if bounce.delayed:
+        return Parsed(unhandled=("mail:delayed",))
+    failure = next(one for one in bounce.failures if not one.delayed)
+    status = StatusUpdate(
+        event_key=f"{bounce.message_id}:failed",
+        channel="email",
+        account=address,
+        external_id=bounce.message_id,
+        status=Status.FAILED,
+        at=_date(mail),
+        outbox_id=outbox_id if _OUTBOX_ID.fullmatch(outbox_id) else None,
+        address=clean(failure.address),
+        reason=_reason(failure),
     )
+    return Parsed(statuses=(status,))
+
+
+def _reason(failure: Failure) -> str:
+    """A sentence for an agent, with the mail server's own words."""
+    said = " ".join(clean(failure.diagnosis).split())[:_REASON_LIMIT].rstrip(" .")
+    if failure.hard:
+        lead = "The address does not exist or takes no mail"
+    else:
+        lead = "The mail came back"
+    return f"{lead}: {said}." if said else f"{lead}."
 
 
 def _author(mail: Message, sender: str | None) -> tuple[str, str]:
@@ -109,32 +130,12 @@ def _author(mail: Message, sender: str | None) -> tuple[str, str]:
 
 def _addresses(mail: Message, name: str) -> list[tuple[str, str]]:
     values = [str(value) for value in mail.get_all(name, [])]
-    return [(clean(_decoded(shown)).strip(), clean(found)) for shown, found in getaddresses(values)]
+    return [(clean(decoded(shown)).strip(), clean(found)) for shown, found in getaddresses(values)]
 
 
 def _header(mail: Message, name: str) -> str:
     value = mail.get(name)
-    return clean(_decoded(str(value))) if value is not None else ""
-
-
-def _decoded(value: str) -> str:
-    """Encoded words as text; what cannot be decoded stays as it came."""
-    try:
-        pieces = decode_header(value)
-    except (ValueError, LookupError):
-        return value
-    return "".join(
-        _text_of(piece, charset) if isinstance(piece, bytes) else piece for piece, charset in pieces
-    )
-
-
-def _text_of(raw: bytes, charset: str | None) -> str:
-    for name in (charset, "utf-8"):
-        try:
-            return raw.decode(name or "utf-8")
-        except (UnicodeError, LookupError, ValueError):
-            continue
-    return raw.decode("latin-1")
+    return clean(decoded(str(value))) if value is not None else ""
 
 
 def _date(mail: Message) -> datetime | None:
@@ -145,29 +146,56 @@ def _date(mail: Message) -> datetime | None:
         return None
 
 
+def body_of(mail: Message) -> str:
+    """The mail's text as it came, quotes and all."""
+    return _content(mail)[0]
+
+
 def _content(mail: Message) -> tuple[str, tuple[Media, ...]]:
     """The mail's text, plain before HTML, and its files."""
     plain: list[str] = []
     html: list[str] = []
     media: list[Media] = []
-    for number, part in enumerate(mail.walk()):
-        if number >= _PARTS_LIMIT:
-            break
-        if part.is_multipart():
-            continue
-        payload = part.get_payload(decode=True)
-        raw = payload if isinstance(payload, bytes) else b""
+    for part in _leaves(mail):
+        raw = _bytes_of(part)
         filename = _filename(part)
         kind = part.get_content_type()
         if kind in ("text/plain", "text/html") and not filename and not _is_attachment(part):
-            text = clean(_text_of(raw, part.get_content_charset()))
+            text = clean(text_of(raw, part.get_content_charset()))
             (plain if kind == "text/plain" else html).append(text)
         elif raw and not kind.startswith("multipart/"):
             media.append(_file(len(media) + 1, kind, filename, raw))
     text = "\n".join(plain)
     if not text.strip():
-        text = text_from_html("\n".join(html)) if html else ""
+        text = reply_from_html("\n".join(html)) if html else ""
     return text[: 2 * TEXT_LIMIT], tuple(media)
+
+
+def _leaves(mail: Message) -> Iterator[Message]:
+    """The parts that hold something; a mail inside the mail is one file."""
+    waiting, seen = [mail], 0
+    while waiting and seen < _PARTS_LIMIT:
+        part = waiting.pop(0)
+        seen += 1
+        payload = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
+            waiting = [one for one in payload if isinstance(one, Message)] + waiting
+        else:
+            yield part
+
+
+def _bytes_of(part: Message) -> bytes:
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        try:
+            return b"\n".join(one.as_bytes() for one in payload if isinstance(one, Message))
+        except (ValueError, LookupError, TypeError, AttributeError, MessageError, RecursionError):
+            # What cannot be written again as it was; its text is better than nothing.
+            return "\n".join(str(one.get_payload()) for one in payload if isinstance(one, Message)).encode(
+                "utf-8", "replace"
+            )
+    decoded_payload = part.get_payload(decode=True)
+    return decoded_payload if isinstance(decoded_payload, bytes) else b""
 
 
 def _is_attachment(part: Message) -> bool:
@@ -180,7 +208,7 @@ def _filename(part: Message) -> str:
     except (ValueError, LookupError, TypeError):
         name = ""
     # Only the last part of a path, whoever's slashes they are.
-    return re.split(r"[/\\]", clean(_decoded(name)))[-1].strip()[:200]
+    return re.split(r"[/\\]", clean(decoded(name)))[-1].strip()[:200]
 
 
 def _file(number: int, mime: str, filename: str, raw: bytes) -> Media:

@@ -1,23 +1,13 @@
-"""What a person wrote in a mail: text out of HTML, the reply parted from what it quotes. Pure.
+"""What a person wrote in a mail: the reply parted from what it quotes, and from the signature. Pure.
 
 The parting is ours: mail-parser-reply, whose patterns it once used, takes minutes for 50 kB of hostile
 text, and holds the interpreter meanwhile. Here every repetition is bounded.
 """
 
-import logging
 import re
-from html.parser import HTMLParser
 
 # Beyond this nobody types.
 _PARTED = 50_000
-_BLOCKS = frozenset(
-    re.findall(
-        r"\w+",
-        "address article blockquote br dd div dl dt figure footer form h1 h2 h3 h4 h5 h6 header hr li main"
-        " nav ol p pre section table tr ul",
-    )
-)
-_HIDDEN = frozenset({"head", "script", "style", "title", "template"})
 
 _ADDRESS = r"[<\[(]?[^\s<>@]{1,80}@[^\s<>@]{1,80}[>\])]?"
 _LINES = r"[^\n]{0,200}(?:\n[^\n]{0,200}){0,4}?"
@@ -62,17 +52,24 @@ _QUOTE_START = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _FORWARDED = re.compile(r"^[ \t]{0,9}-{2,20}[ \t]{0,9}Forwarded message", re.MULTILINE | re.IGNORECASE)
+# `>>> url <<<` is an ornament of the writer's own.
+_QUOTED = re.compile(r"[ \t]{0,20}>(?![^\n]{0,300}<{2,9}[ \t]{0,9}$)")
 # `-- ` ends a text by the standard; phones and programs add lines of their own.
 _SIGNATURE = re.compile(
     r"^(?:--[ \t]?|[ \t]{0,9}(?:Sent from (?:my|Mail|Yahoo|Samsung)|Get Outlook for|Sent with |"
     r"मेरे .{1,30} से भेजा गया)[^\n]{0,120})$",
     re.MULTILINE | re.IGNORECASE,
 )
-_log = logging.getLogger(__name__)
 
 
 def reply_text(text: str) -> str:
-    """The newest part of a mail's text, without quotes; the whole text when nothing else is left."""
+    """The newest part of a mail's text, without quotes and signature; all of it when nothing else is left."""
+    head = split_signature(without_quotes(text))[0]
+    return head.strip() or text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def without_quotes(text: str) -> str:
+    """The newest part of a mail's text with its signature; all of it when nothing else is left."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     head = text[:_PARTED]
     # Who forwards a mail wants it read.
@@ -84,11 +81,16 @@ def reply_text(text: str) -> str:
         # The answer stands below what it quotes.
         head = head[found.end() :]
     if not forwarded or found:
-        head = "\n".join(line for line in head.split("\n") if not line.lstrip().startswith(">"))
-    signature = _SIGNATURE.search(head)
-    if signature and head[: signature.start()].strip():
-        head = head[: signature.start()]
+        head = "\n".join(line for line in head.split("\n") if not _QUOTED.match(line))
     return head.strip() or text
+
+
+def split_signature(text: str) -> tuple[str, str]:
+    """The text, and the signature that ends it, "" when there is none."""
+    signature = _SIGNATURE.search(text)
+    if signature and text[: signature.start()].strip():
+        return text[: signature.start()], text[signature.start() :]
+    return text, ""
 
 
 def _below(rest: str) -> str:
@@ -98,41 +100,3 @@ def _below(rest: str) -> str:
         return ""
     last = max(number for number, line in enumerate(lines) if line.startswith(">"))
     return "\n".join(lines[last + 1 :])
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _HIDDEN:
-            self._hidden.append(tag)
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._hidden:
-            # A forgotten </style> must not hide the rest: any outer end closes the inner ones.
-            del self._hidden[self._hidden.index(tag) :]
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
-        elif tag in ("td", "th"):
-            self.parts.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(re.sub(r"\s+", " ", data))
-
-
-def text_from_html(html: str) -> str:
-    """Readable text of an HTML mail."""
-    reader = _Text()
-    try:
-        reader.feed(html)
-        reader.close()
-    except (ValueError, AssertionError):
-        _log.debug("an HTML mail ended in the middle")
-    lines = (re.sub(r"[ \t\xa0]+", " ", line).strip() for line in "".join(reader.parts).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -57,6 +57,7 @@ _FEATURES = Features(
     button_title_limit=64,
     media={kind: MediaLimit(10 * 1024 * 1024 if kind is MediaKind.IMAGE else _UPLOAD) for kind in MediaKind},
     typing=True,
+    per_second=30.0,
 )
 _log = logging.getLogger(__name__)
 

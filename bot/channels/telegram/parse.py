@@ -5,6 +5,7 @@ from typing import Any
 
 from telegram import CallbackQuery, Contact, InlineKeyboardMarkup, Message, Update, User
 
+from bot import clock
 from bot.errors import Unreadable
 from bot.messages import Identity, InboundMessage, Location, Media, MediaKind, Parsed, clean
 
@@ -41,6 +42,8 @@ def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | N
         update = Update.de_json(_completed(kind, raw), None)
     except Exception as error:
         # The SDK has no error of its own here: it fails with whatever the broken field leads to.
+        if (kept := _kept(kind, raw, account)) is not None:
+            return kept, None
         raise Unreadable(f"Telegram's {kind} cannot be read: {type(error).__name__}") from error
     try:
         if update.callback_query is not None:
@@ -64,7 +67,7 @@ def _skipped(kind: str, raw: dict[str, Any]) -> str | None:
     if not isinstance(message, dict):
         raise Unreadable(f"{kind} is not an object")
     chat = message.get("chat")
-    if isinstance(chat, dict) and chat.get("type") != "private":
+    if isinstance(chat, dict) and chat.get("type", "private") != "private":
         return f"{kind}:{chat.get('type')}"
     if kind != "callback_query" and not any(name in message for name in _CONTENT):
         return f"{kind}:service"
@@ -72,12 +75,18 @@ def _skipped(kind: str, raw: dict[str, Any]) -> str | None:
 
 
 def _completed(kind: str, raw: dict[str, Any]) -> dict[str, Any]:
-    """The update with what the SDK insists on and we can do without: who the sender says they are."""
+    """The update with what the SDK insists on and we can do without."""
     item = raw[kind]
-    sender = item.get("from") if isinstance(item, dict) else None
-    if not isinstance(sender, dict):
+    if not isinstance(item, dict):
         return raw
-    return raw | {kind: item | {"from": {"first_name": "", "is_bot": False} | sender}}
+    sender, chat = item.get("from"), item.get("chat")
+    if isinstance(sender, dict):
+        item = item | {"from": {"first_name": "", "is_bot": False} | sender}
+    if kind != "callback_query" and isinstance(chat, dict):
+        # A message has at least its sender; without an id of its own it has the update's.
+        lacking = {"message_id": raw["update_id"], "date": int(clock.now().timestamp())}
+        item = lacking | item | {"chat": {"type": "private"} | chat}
+    return raw | {kind: item}
 
 
 def _written(update_id: int, message: Message, account: str) -> Parsed:
@@ -104,6 +113,26 @@ def _written(update_id: int, message: Message, account: str) -> Parsed:
             ),
         )
     )
+
+
+def _kept(kind: str, raw: dict[str, Any], account: str) -> Parsed | None:
+    """A customer's message whose content cannot be read is a message all the same."""
+    item = raw[kind]
+    chat = item["chat"].get("id") if isinstance(item.get("chat"), dict) else None
+    content = next((name for name in _CONTENT if isinstance(item.get(name), dict)), "")
+    if kind != "message" or type(chat) is not int or not content:
+        return None
+    message = InboundMessage(
+        event_key=str(raw["update_id"]),
+        channel="telegram",
+        account=account,
+        address=str(chat),
+        external_id=str(item.get("message_id", raw["update_id"])),
+        text=clean(str(item.get("caption") or "")),
+        identities=(Identity("telegram", str(chat), verified=True),),
+        unsupported=content,
+    )
+    return Parsed(messages=(message,))
 
 
 def _edited(parsed: Parsed) -> Parsed:
@@ -152,7 +181,7 @@ def _identities(user: User | None, chat: int, shared: Contact | None) -> tuple[I
     user_id = user.id if user else chat
     found = [Identity("telegram", str(int(user_id)), verified=True)]
     if shared is not None and shared.user_id is not None and shared.user_id == user_id:
-        digits = "".join(sign for sign in shared.phone_number if sign.isascii() and sign.isdigit())
+        digits = "".join(sign for sign in str(shared.phone_number) if sign.isascii() and sign.isdigit())
         if digits:
             found.append(Identity("phone", f"+{digits}", verified=True))
     return tuple(found)
@@ -160,7 +189,7 @@ def _identities(user: User | None, chat: int, shared: Contact | None) -> tuple[I
 
 def _card(contact: Contact) -> str:
     name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
-    return clean(", ".join(part for part in (name, contact.phone_number) if part))
+    return clean(", ".join(part for part in (name, str(contact.phone_number or "")) if part))
 
 
 def _media(message: Message) -> tuple[Media, ...]:

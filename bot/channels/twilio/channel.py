@@ -14,6 +14,7 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from bot.channels.twilio.client import API_URL, HttpClient, make_client, translated
 from bot.channels.twilio.errors import to_channel_error
 from bot.channels.twilio.parse import EMPTY_TWIML, join_address, parse_message, parse_status
+from bot.channels.twilio.segments import lean
 from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
 from bot.messages import (
     ChannelName,
@@ -64,6 +65,7 @@ class Twilio:
             self._numbers["sms"] = settings.twilio_sms_from
         if settings.twilio_whatsapp_from:
             self._numbers["whatsapp"] = settings.twilio_whatsapp_from.removeprefix("whatsapp:")
+        self._service = settings.twilio_messaging_service_sid
         self._root = settings.twilio_api_url or API_URL
         self._callback = f"{settings.public_url}/channels/twilio/status"
         self._validator = RequestValidator(self._auth_token)
@@ -104,7 +106,25 @@ class Twilio:
         if is_json:
             return Parsed(unhandled=("json",))
         first = {name: clean(values[0]) for name, values in form.items()}
-        return _read(urlsplit(request.url).path, first, query.get("id", [""])[0])
+        return self._read(urlsplit(request.url).path, first, query.get("id", [""])[0])
+
+    def _read(self, path: str, form: dict[str, str], outbox_id: str) -> Parsed:
+        """Route by the path Twilio called, or by the fields when it is another one."""
+        if path.endswith("/voice") or "CallSid" in form:
+            return Parsed(unhandled=("voice",), response=EMPTY_TWIML, response_type="text/xml")
+        is_status = path.endswith("/status") or (
+            not path.endswith("/messages")
+            and "Body" not in form
+            and bool({"MessageStatus", "SmsStatus"} & set(form))
+        )
+        if is_status:
+            if not form.get("From") and form.get("MessagingServiceSid"):
+                # The service failed before it had chosen one of our numbers.
+                form = form | {"From": self._numbers.get("sms", "")}
+            return parse_status(form, outbox_id or None)
+        if "MessageSid" not in form and "SmsSid" not in form and "SmsMessageSid" not in form:
+            raise Unreadable("neither a message nor a status", fields=sorted(form)[:20])
+        return parse_message(form)
 
     def _check(self, request: WebhookRequest, params: str | _Form, has_hash: bool) -> None:
         signature = request.headers.get("x-twilio-signature", "")
@@ -135,15 +155,9 @@ class Twilio:
         number = message.account or self._numbers.get(message.channel, "")
         if not number:
             raise ChannelRejected(f"No Twilio number is set for {message.channel}.")
-        given: dict[str, Any] = {
-            "to": join_address(message.channel, message.address),
-            "from_": join_address(message.channel, number),
-            "status_callback": f"{self._callback}?id={quote(message.id, safe='')}",
-        }
-        if message.text:
-            given["body"] = message.text
-        if message.media:
-            given["media_url"] = [_public_link(media) for media in message.media]
+        given = self._sender(message.channel, number) | _content(message)
+        given["to"] = join_address(message.channel, message.address)
+        given["status_callback"] = f"{self._callback}?id={quote(message.id, safe='')}"
         try:
             sent = await self._client.messages.create_async(**given)
         except TwilioException as error:
@@ -154,6 +168,12 @@ class Twilio:
         if not sent.sid:
             raise ChannelRetryable("Twilio's answer has no message id", maybe_sent=True)
         return Receipt(sent.sid)
+
+    def _sender(self, channel: ChannelName, number: str) -> dict[str, Any]:
+        """Our number; for SMS the Messaging Service, where there is one, chooses it."""
+        if channel == "sms" and self._service:
+            return {"messaging_service_sid": self._service}
+        return {"from_": join_address(channel, number)}
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""
@@ -179,20 +199,17 @@ class Twilio:
             raise ChannelRetryable(f"Twilio did not send the file: {type(error).__name__}") from error
 
 
-def _read(path: str, form: dict[str, str], outbox_id: str) -> Parsed:
-    """Route by the path Twilio called, or by the fields when it is another one."""
-    if path.endswith("/voice") or "CallSid" in form:
-        return Parsed(unhandled=("voice",), response=EMPTY_TWIML, response_type="text/xml")
-    is_status = path.endswith("/status") or (
-        not path.endswith("/messages")
-        and "Body" not in form
-        and bool({"MessageStatus", "SmsStatus"} & set(form))
-    )
-    if is_status:
-        return parse_status(form, outbox_id or None)
-    if "MessageSid" not in form and "SmsSid" not in form and "SmsMessageSid" not in form:
-        raise Unreadable("neither a message nor a status", fields=sorted(form)[:20])
-    return parse_message(form)
+def _content(message: OutboundMessage) -> dict[str, Any]:
+    """Text and files. Files go on WhatsApp and to North America (MMS); elsewhere an SMS has links."""
+    links = [_public_link(media) for media in message.media]
+    text = message.text
+    if message.channel == "sms":
+        if not message.address.startswith("+1"):
+            text, links = "\n".join([*filter(None, [text]), *links]), []
+        shorter = lean(text)
+        # An ellipsis becomes three dots: the cheaper text may be the longer one.
+        text = shorter if len(shorter) <= TEXT_LIMIT else text
+    return ({"body": text} if text else {}) | ({"media_url": links} if links else {})
 
 
 def _public_link(media: Media) -> str:

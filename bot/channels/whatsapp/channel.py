@@ -48,6 +48,8 @@ _FEATURES = Features(
     window=timedelta(hours=24),
     templates=True,
     receipts=True,
+    # Meta's default throughput of a number.
+    per_second=80.0,
 )
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -97,7 +99,7 @@ class WhatsApp:
             payload = json.loads(request.body)
         except (ValueError, RecursionError) as error:
             raise Unreadable("not JSON") from error
-        return parse_payload(payload)
+        return parse_payload(payload, self._account)
 
     async def open(self) -> None:
         """Open the connection pool."""

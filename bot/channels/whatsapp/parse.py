@@ -1,13 +1,16 @@
 """Meta's webhook payloads into our vocabulary. Pure: a decoded JSON value in, `Parsed` out."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.channels.whatsapp.errors import explain
+from bot.channels.whatsapp.notices import read_notice
 from bot.errors import Unreadable
 from bot.messages import (
+    AccountNotice,
     Identity,
     InboundMessage,
     Location,
@@ -32,28 +35,40 @@ _MEDIA = {kind.value for kind in MediaKind} - {"voice"}
 _AMENDMENTS = ("reaction", "edit", "revoke", "system")
 
 
-def parse_payload(payload: object) -> Parsed:
-    """Everything a webhook holds. Raises Unreadable when it is not in the documented shape."""
+def parse_payload(payload: object, our_account: str = "") -> Parsed:
+    """Everything a webhook holds; what it tells of no number belongs to `our_account`.
+
+    Raises Unreadable when it is not in the documented shape."""
     messages: list[InboundMessage] = []
     statuses: list[StatusUpdate] = []
+    notices: list[AccountNotice] = []
     unhandled: list[str] = []
     root = _object(payload, "payload")
     for entry in _list(root, "entry"):
-        for change in _list(_object(entry, "entry"), "changes"):
+        entry = _object(entry, "entry")
+        for change in _list(entry, "changes"):
             change = _object(change, "change")
             field = _string(change, "field")
-            if field != "messages":
-                unhandled.append(f"field:{field}")
+            value = change.get("value")
+            if field not in ("messages", "user_preferences"):
+                said = read_notice(field, value) if isinstance(value, dict) else None
+                if said:
+                    key = hashlib.sha256(json.dumps([field, value, entry.get("time")]).encode()).hexdigest()
+                    notices.append(AccountNotice(f"notice:{key}", "whatsapp", our_account, said))
+                else:
+                    unhandled.append(f"field:{field}")
                 continue
-            value = _object(change.get("value"), "value")
+            value = _object(value, "value")
             account = _string(_object(value.get("metadata"), "metadata"), "phone_number_id")
             contacts = [_object(item, "contact") for item in _list(value, "contacts", optional=True)]
             for item in _list(value, "messages", optional=True):
                 _message(_object(item, "message"), account, contacts, messages, unhandled)
+            for item in _list(value, "user_preferences", optional=True):
+                _preference(_object(item, "preference"), account, contacts, messages, unhandled)
             for item in _list(value, "statuses", optional=True):
                 _status(_object(item, "status"), account, statuses, unhandled)
             unhandled.extend("errors" for _ in _list(value, "errors", optional=True))
-    return Parsed(tuple(messages), tuple(statuses), tuple(unhandled))
+    return Parsed(tuple(messages), tuple(statuses), tuple(notices), tuple(unhandled))
 
 
 def _message(
@@ -95,6 +110,31 @@ def _message(
                 }
                 | content
             ),
+        )
+    )
+
+
+def _preference(
+    item: Json, account: str, contacts: list[Json], messages: list[InboundMessage], unhandled: list[str]
+) -> None:
+    """Whether the business may write first, as the customer set it in WhatsApp."""
+    value, sender, user_id = _text(item, "value"), _text(item, "wa_id"), _text(item, "user_id")
+    if value not in ("stop", "resume") or not (sender or user_id):
+        unhandled.append(f"preference:{value}")
+        return
+    at = item.get("timestamp")
+    key = f"preference:{sender or user_id}:{value}:{at}"
+    messages.append(
+        InboundMessage(
+            event_key=key,
+            channel="whatsapp",
+            account=account,
+            address=sender or user_id,
+            external_id=key,
+            text=value,
+            at=_time(item),
+            identities=_identities(sender, user_id),
+            kind="preference",
         )
     )
 

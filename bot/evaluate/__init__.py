@@ -1,0 +1,15 @@
+"""Evaluations that `samvad eval` runs: each compares what we do with gold and returns figures."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.evaluate.bounces import evaluate_bounces
+from bot.evaluate.payloads import evaluate_payloads
+from bot.evaluate.replies import evaluate_replies
+
+EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "bounces": evaluate_bounces,
+    "payloads": evaluate_payloads,
+    "replies": evaluate_replies,
+}
+"""name -> function; its keyword arguments are the command's options."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import sqlalchemy as sa
+
 from bot import metrics
 from bot.conversations import inbox, lane
 from bot.errors import LaneLost, Unavailable, VersionConflict
@@ -15,7 +17,7 @@ from bot.pipeline.runtime import Runtime
 from bot.pipeline.turn import Thought, Turns, park
 from bot.records.actor import BOT, SYSTEM
 from bot.records.store import explain
-from bot.records.tx import Record
+from bot.records.tx import Record, Tx
 
 _log = logger("lanes")
 IN_FLIGHT = 6
@@ -29,6 +31,15 @@ TURNS_IN_A_FLOOD = 2
 MAX_WAITS = 100
 _RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _BUSY_RETRY_S = 0.5
+
+
+async def _database_answers(runtime: Runtime) -> None:
+    """Raises Unavailable while the database does not answer at all."""
+    await runtime.store.read(_ask, SYSTEM)
+
+
+def _ask(tx: Tx) -> None:
+    tx.execute(sa.select(1))
 
 
 class Lanes:
@@ -175,8 +186,9 @@ class Lanes:
                     return None
                 state = again
                 continue
-            except Unavailable:
-                raise  # the database is away: not this message's fault, so it counts against nobody
+            except Unavailable as error:
+                await _database_answers(self._runtime)  # raises: not this message's fault, nothing is counted
+                return await self._failed(state, batch[0], error)
             except Exception as error:
                 return await self._failed(state, batch[0], error)
             self._committed(state, batch, done)

@@ -22,7 +22,7 @@ from aiohttp import web
 from benchmarks.client import CLIENT
 from benchmarks.rig import databases, opened, percentile
 from bot.app import App
-from bot.web.server import make_web
+from bot.web.server import make_web, served
 
 _INSERT = (
     "INSERT INTO inbox (channel_account_id, event_key, lane_id, kind, payload, provider_at, received_at, state,"
@@ -42,7 +42,7 @@ async def _one(name: str, url: str, quick: bool, say: Callable[[str], Any]) -> d
     floors: list[list[float]] = []
     async with opened(url) as (app, _):
         floor_app, close = await _floor(app)
-        async with _site(make_web(app)) as our_port, _site(floor_app) as floor_port:
+        async with served(make_web(app)) as our_port, served(floor_app) as floor_port:
             await _client(our_port, 64, 16)  # senders become known, caches warm
             await _client(floor_port, 64, 16)
             for number in range(rounds):
@@ -68,22 +68,6 @@ async def _one(name: str, url: str, quick: bool, say: Callable[[str], Any]) -> d
 async def _drained(app: App) -> None:
     while app.pipe is not None and not app.pipe.idle:
         await asyncio.sleep(0.02)
-
-
-class _site:
-    """A web application on a free port."""
-
-    def __init__(self, application: web.Application) -> None:
-        self._runner = web.AppRunner(application, access_log=None)
-
-    async def __aenter__(self) -> int:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        port: int = self._runner.addresses[0][1]
-        return port
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
 
 
 async def _client(port: int, count: int, pace: int) -> list[float]:

@@ -250,8 +250,10 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces or replies")],
-    test: Annotated[Path | None, typer.Option(help="JSONL of cases with gold")] = None,
+    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads or replies")],
+    test: Annotated[
+        Path | None, typer.Option(help="JSONL of cases with gold; of payloads their folder")
+    ] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation

@@ -181,6 +181,12 @@ class Button:
     title: str
 
 
+def numbered(text: str, buttons: Sequence[Button]) -> str:
+    """A text with its choices numbered below it, for where they cannot be buttons."""
+    lines = (f"{number}. {one.title}" for number, one in enumerate(buttons, 1))
+    return "\n".join(filter(None, (text, *lines)))
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """One message to a customer, already cut to the channel's features by the core.

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.conversations.lane import lanes
+from bot.conversations.message import MESSAGE
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant, Json, metadata
 from bot.storage.rows import RowUpdate
@@ -172,14 +173,17 @@ def prove_sent(tx: Tx, rows: Sequence[str]) -> None:
     tx.execute(_prove, [{"row": row} for row in rows])
 
 
-def cancel_queued(tx: Tx, conversation_id: str, *, author: str | None = None) -> list[str]:
-    """Cancel what has not begun to leave (of one author); returns the message ids."""
+def cancel_queued(
+    tx: Tx, conversation_id: str, contact_id: str, reason: str, *, author: str | None = None
+) -> None:
+    """Cancel what has not begun to leave (of one author), each with its event."""
     statement = outbox.update().where(
         outbox.c.conversation_id == conversation_id, outbox.c.state.in_(("queued", "held"))
     )
     if author is not None:
         statement = statement.where(outbox.c.author == author)
-    return list(tx.execute(statement.values(state="cancelled").returning(outbox.c.id)).scalars())
+    for id_ in tx.execute(statement.values(state="cancelled").returning(outbox.c.id)).scalars():
+        tx.event(MESSAGE, id_, "cancelled", None, contact_id, reason)
 
 
 def release_held(tx: Tx, conversation_id: str) -> None:

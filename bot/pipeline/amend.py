@@ -105,8 +105,7 @@ def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     state = "withdrawn" if stops else "given"
     record_consent(tx, held["contact_id"], said.channel, state, how="provider", words=said.text)
     if stops and held["conversation_id"] is not None:
-        for cancelled in outbox.cancel_queued(tx, held["conversation_id"]):
-            tx.event(MESSAGE, cancelled, "cancelled", None, None, "stopped")
+        outbox.cancel_queued(tx, held["conversation_id"], held["contact_id"], "stopped")
     return {"stopped_at": tx.now if stops else None}
 
 

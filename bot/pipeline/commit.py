@@ -225,8 +225,7 @@ class TurnCommit:
         if writes.stopped is None:
             return stopped_at
         if writes.stopped and self.before is not None:
-            for cancelled in outbox.cancel_queued(self.tx, self.before["id"]):
-                self.tx.event(message.MESSAGE, cancelled, "cancelled", None, None, "stopped")
+            outbox.cancel_queued(self.tx, self.before["id"], writes.contact_id, "stopped")
         return (stopped_at or self.now) if writes.stopped else None
 
     def _outbound(

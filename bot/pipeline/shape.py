@@ -1,15 +1,14 @@
 """Cutting a text to what its channel takes: long text into parts, buttons into numbered lines."""
 
 from bot.dialogs.render import Rendered
-from bot.messages import Button, Features
+from bot.messages import Button, Features, numbered
 
 
 def fit(rendered: Rendered, features: Features) -> list[tuple[str, tuple[Button, ...]]]:
     """The parts to send, in order; buttons go with the last, or become numbers to answer with."""
     text, buttons = rendered.text, rendered.buttons
     if buttons and not _takes(buttons, features):
-        text = "\n".join([text, *(f"{number}. {one.title}" for number, one in enumerate(buttons, 1))])
-        buttons = ()
+        text, buttons = numbered(text, buttons), ()
     parts = split(text, features.text_limit)
     return [(part, ()) for part in parts[:-1]] + [(parts[-1], buttons)]
 

@@ -52,8 +52,7 @@ def take_over(tx: Tx, conversation_id: str, reason: str = "") -> None:
         reason=reason or conversation["handoff_reason"],
         summary=conversation["handoff_summary"],
     )
-    for cancelled in outbox.cancel_queued(tx, conversation_id, author="bot"):
-        tx.event(MESSAGE, cancelled, "cancelled", None, conversation["contact_id"], "taken_over")
+    outbox.cancel_queued(tx, conversation_id, conversation["contact_id"], "taken_over", author="bot")
     _mark(tx, conversation, "taken_over")
 
 

@@ -27,13 +27,6 @@ class Write:
     lost: Exception | None = None
 
 
-def insert_rows(
-    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Insert rows that all give the same columns."""
-    write_all(connection, [inserting(connection.dialect.name, table, names, rows)])
-
-
 def inserting(
     dialect: str, table: sa.Table, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> Write:

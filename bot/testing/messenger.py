@@ -1,7 +1,5 @@
 """Meta's Messenger Platform on the loopback, for a Page and its Instagram account."""
 
-import hashlib
-import hmac
 import json
 import time
 import uuid
@@ -10,17 +8,18 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.testing.customers import Waits
-from bot.testing.server import Server, cut, retry_headers
+from bot.testing.meta import Json, MetaServer, refusal
+from bot.testing.server import cut, retry_headers
 
-Json = dict[str, Any]
 _DAY = 24 * 3600
 _TYPES = ("image", "audio", "video", "file")
 _FIELDS = {"text", "attachment", "quick_replies", "metadata"}
 
 
-class MessengerEmulator(Server, Waits):
+class MessengerEmulator(MetaServer):
     """One Page. `speaks` says whether its customers write on `messenger` or `instagram`."""
+
+    path = "/channels/messenger"
 
     def __init__(
         self,
@@ -34,23 +33,15 @@ class MessengerEmulator(Server, Waits):
         verify_token: str = "page-verify-token",
         auto_status: bool = False,
     ) -> None:
-        super().__init__(target)
+        super().__init__(target, access_token, app_secret, verify_token)
         self.speaks = speaks
         self.page_id = page_id
         self.instagram_id = instagram_id
-        self.access_token = access_token
-        self.app_secret = app_secret
-        self.verify_token = verify_token
         self.auto_status = auto_status
-        """After each message taken, tell what Meta tells: echo and delivery, on Instagram echo and seen."""
         self.human_agent = True
         """Whether the app was granted the Human Agent permission."""
         self.wrote: dict[str, float] = {}
         """When each customer last wrote: from then on there are 24 hours."""
-        self.sent: list[Json] = []
-        """Bodies taken, in order, each with the `mid` it was given."""
-        self.files: dict[str, bytes] = {}
-        """Uploads by attachment id, and customers' files by name."""
         self._app.router.add_post("/{version}/{page}/messages", self._messages)
         self._app.router.add_post("/{version}/{page}/message_attachments", self._upload)
         self._app.router.add_get("/file/{name}", self._file)
@@ -99,19 +90,7 @@ class MessengerEmulator(Server, Waits):
         """Sign and post one event."""
         kind = "instagram" if self.speaks == "instagram" else "page"
         entry = {"id": self.account, "time": _now(), "messaging": [item]}
-        return await self.post_raw(json.dumps({"object": kind, "entry": [entry]}).encode())
-
-    async def post_raw(self, body: bytes) -> int:
-        """Sign and post any bytes."""
-        headers = {"X-Hub-Signature-256": self.sign(body), "Content-Type": "application/json"}
-        url = f"{self.target}/channels/messenger"
-        async with self.http.post(url, data=body, headers=headers) as response:
-            await response.read()
-            return response.status
-
-    def sign(self, body: bytes) -> str:
-        """Meta's signature header."""
-        return "sha256=" + hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
+        return await self.post_json({"object": kind, "entry": [entry]})
 
     async def replies(self, sender: str) -> list[str]:
         """The texts sent to that customer so far."""
@@ -141,8 +120,8 @@ class MessengerEmulator(Server, Waits):
         return web.json_response({"recipient_id": body["recipient"]["id"], "message_id": mid})
 
     def _who_is_it(self, request: web.Request) -> web.Response | None:
-        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
-            return _error(401, 190, words="Invalid OAuth access token.")
+        if (refused := self.stranger(request)) is not None:
+            return refused
         if request.match_info["page"] != self.page_id:
             return _error(400, 100, 33, "Unsupported post request. Object does not exist.")
         return None
@@ -255,12 +234,5 @@ def _now() -> int:
 def _error(
     status: int, code: int, subcode: int = 0, words: str = "Fault", headers: dict[str, str] | None = None
 ) -> web.Response:
-    error: Json = {
-        "message": f"(#{code}) {words}",
-        "type": "OAuthException",
-        "code": code,
-        "fbtrace_id": "emulated",
-    }
-    if subcode:
-        error["error_subcode"] = subcode
-    return web.json_response({"error": error}, status=status, headers=headers)
+    more = {"error_subcode": subcode} if subcode else {}
+    return refusal(status, code, words, headers=headers, **more)

@@ -1,9 +1,6 @@
 """Meta's Cloud API on the loopback: refuses what Meta refuses, and signs what Meta signs."""
 
 import asyncio
-import hashlib
-import hmac
-import json
 import time
 import uuid
 from typing import Any
@@ -11,14 +8,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.testing.customers import Waits
-from bot.testing.server import Server, cut, retry_headers
-
-Json = dict[str, Any]
+from bot.testing.meta import Json, MetaServer, refusal
+from bot.testing.server import cut, retry_headers
 
 
-class WhatsAppEmulator(Server, Waits):
+class WhatsAppEmulator(MetaServer):
     """One phone number. Set `.url` as SAMVAD_WHATSAPP_API_URL and the four attributes as credentials."""
+
+    path = "/channels/whatsapp"
 
     def __init__(
         self,
@@ -30,17 +27,9 @@ class WhatsAppEmulator(Server, Waits):
         verify_token: str = "wa-verify-token",
         auto_status: bool = False,
     ) -> None:
-        super().__init__(target)
+        super().__init__(target, access_token, app_secret, verify_token)
         self.phone_number_id = phone_number_id
-        self.access_token = access_token
-        self.app_secret = app_secret
-        self.verify_token = verify_token
         self.auto_status = auto_status
-        """Post `sent` and `delivered` to the target after each message taken."""
-        self.sent: list[Json] = []
-        """Bodies taken, in order, each with the `id` it was given."""
-        self.files: dict[str, bytes] = {}
-        """Customers' files by id."""
         self._app.router.add_post("/{version}/{account}/messages", self._messages)
         self._app.router.add_post("/{version}/{account}/media", self._upload)
         self._app.router.add_get("/file/{media}", self._file)
@@ -123,21 +112,7 @@ class WhatsAppEmulator(Server, Waits):
             "metadata": {"display_phone_number": "15550001", "phone_number_id": self.phone_number_id},
         } | value
         entry = {"id": "1", "changes": [{"field": field, "value": value}]}
-        return await self.post_raw(
-            json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
-        )
-
-    async def post_raw(self, body: bytes) -> int:
-        """Sign and post any bytes."""
-        headers = {"X-Hub-Signature-256": self.sign(body), "Content-Type": "application/json"}
-        url = f"{self.target}/channels/whatsapp"
-        async with self.http.post(url, data=body, headers=headers) as response:
-            await response.read()
-            return response.status
-
-    def sign(self, body: bytes) -> str:
-        """Meta's signature header."""
-        return "sha256=" + hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
+        return await self.post_json({"object": "whatsapp_business_account", "entry": [entry]})
 
     async def replies(self, sender: str) -> list[str]:
         """The texts sent to that customer so far."""
@@ -148,8 +123,8 @@ class WhatsAppEmulator(Server, Waits):
         if fault is not None and not fault.cut:
             code = 130429 if fault.status == 429 else 131000
             return _error(fault.status, code, "Fault", retry_headers(fault))
-        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
-            return _error(401, 190, "Invalid OAuth access token.")
+        if (refused := self.stranger(request)) is not None:
+            return refused
         if request.match_info["account"] != self.phone_number_id:
             return _error(400, 100, "Unsupported post request. Object does not exist.")
         try:
@@ -183,8 +158,8 @@ class WhatsAppEmulator(Server, Waits):
             await asyncio.sleep(0)
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
-            return _error(401, 190, "Invalid OAuth access token.")
+        if (refused := self.stranger(request)) is not None:
+            return refused
         form = await request.post()
         file = form.get("file")
         if form.get("messaging_product") != "whatsapp" or not isinstance(file, web.FileField):
@@ -200,8 +175,8 @@ class WhatsAppEmulator(Server, Waits):
         return web.json_response({"id": media, "url": f"{self.url}/file/{media}"})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Authorization") != f"Bearer {self.access_token}":
-            return _error(401, 190, "Invalid OAuth access token.")
+        if (refused := self.stranger(request)) is not None:
+            return refused
         return web.Response(body=self.files[request.match_info["media"]])
 
 
@@ -267,12 +242,6 @@ def _wrong_interactive(item: Json) -> str:
     return ""
 
 
-def _error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    error = {
-        "message": f"(#{code}) {message}",
-        "type": "OAuthException",
-        "code": code,
-        "error_data": {"messaging_product": "whatsapp", "details": message},
-        "fbtrace_id": "emulated",
-    }
-    return web.json_response({"error": error}, status=status, headers=headers)
+def _error(status: int, code: int, words: str, headers: dict[str, str] | None = None) -> web.Response:
+    data = {"messaging_product": "whatsapp", "details": words}
+    return refusal(status, code, words, headers=headers, error_data=data)

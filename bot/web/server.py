@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -23,6 +23,19 @@ def make_web(app: App) -> web.Application:
     for room in (webhooks, health, api, widget, pages, console):
         room.setup(web_app)
     return web_app
+
+
+@asynccontextmanager
+async def served(web_app: web.Application, port: int = 0) -> AsyncIterator[int]:
+    """Serve on the loopback while the block runs; yields the port. For evaluations, benchmarks and tests."""
+    runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=2)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        bound: int = runner.addresses[0][1]
+        yield bound
+    finally:
+        await runner.cleanup()
 
 
 async def serve(app: App, ready: Callable[[int], None]) -> None:

@@ -14,8 +14,10 @@ from bot.web.keys import APP
 MAX_BODY = 2 * 1024 * 1024
 """Far above any provider's webhook (Meta sends at most 3 MB of batched updates a day apart, single ones are a
 few kilobytes); files come by reference."""
-MAX_MAIL = 40 * 1024 * 1024
+LIMITS = {"email": 40 * 1024 * 1024}
 """Mails come whole, their files in them: SendGrid takes up to 30 MB, and its form adds to that."""
+LARGE = 100 * 1024
+"""Reading so much would hold the loop: it is done in a thread."""
 PATHS = {
     "/channels/whatsapp": "whatsapp",
     "/channels/twilio/messages": "twilio",
@@ -45,7 +47,7 @@ def _channel(request: web.Request, adapter: str) -> Channel:
 
 
 async def _read(request: web.Request, method: str) -> WebhookRequest:
-    limit = MAX_MAIL if request.path == "/channels/email" else MAX_BODY
+    limit = LIMITS.get(PATHS[request.path], MAX_BODY)
     too_large = TooLarge(f"A webhook may have at most {limit // 1024 // 1024} MB here", limit=limit)
     if (request.content_length or 0) > limit:
         raise too_large
@@ -72,9 +74,10 @@ def _handler(adapter: str) -> "web.types.Handler":  # type: ignore[name-defined]
         channel = _channel(request, adapter)
         received = await _read(request, "POST")
         try:
-            # A mail may be large enough to hold the loop; the others are a few kilobytes.
-            work = asyncio.to_thread(channel.parse, received) if adapter == "email" else None
-            parsed = await work if work is not None else channel.parse(received)
+            if len(received.body) > LARGE:
+                parsed = await asyncio.to_thread(channel.parse, received)
+            else:
+                parsed = channel.parse(received)
         except SignatureInvalid:
             metrics.INBOX.labels(adapter, "forged").inc()
             _log.warning("signature_invalid", adapter=adapter)

@@ -19,6 +19,7 @@ from bot.errors import ChannelRejected, ChannelRetryable, SamvadError, Signature
 from bot.messages import Button, Identity, Media, MediaKind, WebhookRequest
 from bot.settings import load_settings
 from bot.testing import TelegramEmulator
+from tests.support.channels import JSON, opened
 
 URL = "http://samvad.test/channels/telegram"
 TOKEN = "4242:telegram-token"
@@ -41,11 +42,8 @@ async def emulator() -> AsyncIterator[TelegramEmulator]:
 
 @pytest.fixture
 async def channel(emulator: TelegramEmulator) -> AsyncIterator[Telegram]:
-    telegram_channel = make(telegram_api_url=emulator.url)
-    await telegram_channel.open()
-    yield telegram_channel
-    await telegram_channel.close()
-    await telegram_channel.close()
+    async with opened(make(telegram_api_url=emulator.url)) as running:
+        yield running
 
 
 def parse(payload, name):
@@ -150,11 +148,6 @@ def test_unreadable(body):
         make().parse(signed(body))
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 FIELDS = ["text", "photo", "voice", "document", "location", "contact", "from", "reply_to_message", "caption"]
 
 

@@ -19,6 +19,7 @@ from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SamvadError,
 from bot.messages import Identity, Media, MediaKind, Status, WebhookRequest
 from bot.settings import load_settings
 from bot.testing import TwilioEmulator
+from tests.support.channels import opened
 
 BASE = "http://samvad.test"
 TOKEN = "twilio-auth-token"
@@ -49,11 +50,8 @@ async def emulator() -> AsyncIterator[TwilioEmulator]:
 
 @pytest.fixture
 async def channel(emulator: TwilioEmulator) -> AsyncIterator[Twilio]:
-    twilio = make(twilio_api_url=emulator.url)
-    await twilio.open()
-    yield twilio
-    await twilio.close()
-    await twilio.close()
+    async with opened(make(twilio_api_url=emulator.url)) as running:
+        yield running
 
 
 def read(payload, name):

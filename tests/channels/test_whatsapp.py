@@ -1,12 +1,9 @@
 """The WhatsApp adapter against captured payloads and the emulator."""
 
 import contextlib
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
@@ -16,10 +13,11 @@ from hypothesis import strategies as st
 from bot.channels.whatsapp import WhatsApp
 from bot.channels.whatsapp.errors import REASONS, to_channel_error
 from bot.channels.whatsapp.parse import parse_payload
-from bot.errors import ChannelRejected, ChannelRetryable, SamvadError, SignatureInvalid, Unreadable
+from bot.errors import ChannelRejected, ChannelRetryable, SamvadError, Unreadable
 from bot.messages import Button, Identity, Media, MediaKind, Parsed, Status, WebhookRequest
 from bot.settings import load_settings
 from bot.testing import Server, WhatsAppEmulator
+from tests.support.channels import JSON, opened, signed_by_meta
 
 ACCOUNT = "100200300"
 URL = "http://samvad.test/channels/whatsapp"
@@ -38,8 +36,7 @@ def make(**given: object) -> WhatsApp:
 
 
 def signed(body: bytes, secret: bytes = b"wa-app-secret") -> WebhookRequest:
-    signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-    return WebhookRequest("POST", URL, {"x-hub-signature-256": signature}, body)
+    return signed_by_meta(URL, body, secret)
 
 
 @pytest.fixture
@@ -50,11 +47,8 @@ async def emulator() -> AsyncIterator[WhatsAppEmulator]:
 
 @pytest.fixture
 async def channel(emulator: WhatsAppEmulator) -> AsyncIterator[WhatsApp]:
-    whatsapp = make(whatsapp_api_url=emulator.url)
-    await whatsapp.open()
-    yield whatsapp
-    await whatsapp.close()
-    await whatsapp.close()
+    async with opened(make(whatsapp_api_url=emulator.url)) as running:
+        yield running
 
 
 def read(payload, name, **changed):
@@ -169,45 +163,12 @@ def test_statuses(payload):
     assert "131047" in failed.reason
 
 
-def test_signature(payload):
-    body = json.dumps(payload("whatsapp", "text")).encode()
-    channel = make()
-    assert channel.parse(signed(body)).messages
-    for headers in ({}, {"x-hub-signature-256": ""}, {"x-hub-signature-256": "sha256=é"}):
-        with pytest.raises(SignatureInvalid):
-            channel.parse(WebhookRequest("POST", URL, headers, body))
-    with pytest.raises(SignatureInvalid):
-        channel.parse(signed(body, b"another secret"))
-    request = signed(body)
-    with pytest.raises(SignatureInvalid):
-        channel.parse(WebhookRequest("POST", URL, request.headers, body + b" "))
-
-
-def test_verify():
-    def ask(token: str, mode: str = "subscribe") -> str:
-        query = urlencode({"hub.mode": mode, "hub.verify_token": token, "hub.challenge": "12345"})
-        return make().verify(WebhookRequest("GET", f"{URL}?{query}", {}, b""))
-
-    assert ask("wa-verify-token") == "12345"
-    for wrong in ("", "wrong", "wa-verify-tokeñ"):
-        with pytest.raises(SignatureInvalid):
-            ask(wrong)
-    with pytest.raises(SignatureInvalid):
-        ask("wa-verify-token", mode="unsubscribe")
-
-
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"not json",
-        b"\xff\xfe",
-        b"[]",
-        b"{}",
         b'{"entry": {}}',
         b'{"entry": [{"changes": [{"field": "messages"}]}]}',
         b'{"entry": [{"changes": [{"field": "messages", "value": {"metadata": {"phone_number_id": 1}}}]}]}',
-        b"[" * 100_000,
     ],
 )
 def test_unreadable(body):
@@ -220,19 +181,6 @@ def test_text_is_fit_for_every_database(payload):
     value = given_payload["entry"][0]["changes"][0]["value"]
     value["messages"][0]["text"]["body"] = "a\x00b\ud83dc"
     assert parse_payload(given_payload).messages[0].text == "ab?c"
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(JSON)
-def test_random_json_is_never_an_accident(value):
-    with contextlib.suppress(SamvadError):
-        make().parse(signed(json.dumps(value).encode()))
 
 
 @given(
@@ -289,7 +237,7 @@ async def test_send_buttons(channel, emulator, outbound, count, kind):
 async def test_buttons_that_do_not_fit_become_numbers(channel, emulator, outbound):
     buttons = (Button("a", "Same"), Button("b", "Same"))
     await channel.send(outbound("whatsapp", ACCOUNT, "919876543210", buttons=buttons))
-    assert emulator.sent[0]["text"]["body"] == "Hello\n\n1. Same\n2. Same"
+    assert emulator.sent[0]["text"]["body"] == "Hello\n1. Same\n2. Same"
     long = outbound("whatsapp", ACCOUNT, "919876543210", "x" * 2000, buttons=(Button("a", "Yes"),))
     await channel.send(long)
     assert emulator.sent[1]["text"]["body"].endswith("1. Yes")

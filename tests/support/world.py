@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
 from bot.app import App, open_app
 from bot.commands.people import add_or_equip
@@ -25,7 +24,7 @@ from bot.shipped import shipped
 from bot.testing import MailEmulator, MessengerEmulator, TelegramEmulator, TwilioEmulator, WhatsAppEmulator
 from bot.testing.customers import Waits
 from bot.testing.mail import free_port
-from bot.web.server import make_web
+from bot.web.server import make_web, served
 
 MODELS = Path(tempfile.gettempdir()) / f"samvad-test-models-{getpass.getuser()}"
 """Trained once for these flows and shared by every run; its file's name is the digest of the examples."""
@@ -111,10 +110,7 @@ async def samvad(data_dir: Path, *, articles: bool = True, **given: Any) -> Asyn
             password="",
             api_key=True,
         )
-        runner = web.AppRunner(make_web(app), access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await stack.enter_async_context(served(make_web(app), port))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield World(app, settings.public_url, Api(settings.public_url, key or "", session))
 

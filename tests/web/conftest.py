@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.app import App, open_app
 from bot.channels.webchat import inbound_from_page
@@ -21,7 +20,7 @@ from bot.ids import new_id
 from bot.messages import Parsed
 from bot.records.actor import SYSTEM
 from bot.settings import load_settings
-from bot.web.server import make_web
+from bot.web.server import make_web, served
 
 T = TypeVar("T")
 PASSWORD = "a long enough one"
@@ -74,14 +73,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
     async def run(stop: asyncio.Event) -> None:
         settings = load_settings(data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="")
-        async with open_app(settings) as app:
-            runner = web.AppRunner(make_web(app), access_log=None, shutdown_timeout=2)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            made.app, made.url = app, f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with open_app(settings) as app, served(make_web(app)) as port:
+            made.app, made.url = app, f"http://127.0.0.1:{port}"
             ready.set_result(None)
             await stop.wait()
-            await runner.cleanup()
 
     def thread() -> None:
         asyncio.set_event_loop(made.loop)

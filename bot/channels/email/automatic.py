@@ -14,7 +14,6 @@ _MARKS = (
     "X-Autoresponder",
     "X-Autoreply-From",
     "X-Mail-Autoreply",
-    "X-AutoReply-From",
     "X-FC-MachineGenerated",
     "X-Cron-Env",
     "X-Failed-Recipients",

@@ -1,16 +1,14 @@
-"""What is attached to a message of Messenger or Instagram, and reading Meta's JSON. Pure."""
+"""What is attached to a message of Messenger or Instagram. Pure."""
 
 import mimetypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from bot.channels.reading import Json, json_object, place, text
 from bot.errors import Unreadable
 from bot.messages import Location, Media, MediaKind, clean
-
-Json = Mapping[str, Any]
 
 _KINDS = {
     "image": MediaKind.IMAGE,
@@ -79,41 +77,4 @@ def _file(kind: MediaKind, url: str) -> Media:
 
 def _place(payload: Json, title: str) -> Location:
     degrees = json_object(payload.get("coordinates"), "coordinates")
-    try:
-        latitude, longitude = float(degrees["lat"]), float(degrees["long"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Unreadable("a place without degrees", field="coordinates") from error
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise Unreadable("a place that is nowhere on earth", field="coordinates")
-    return Location(latitude, longitude, title)
-
-
-def json_object(value: object, name: str) -> Json:
-    """An object that must be there. Raises Unreadable."""
-    if not isinstance(value, dict):
-        raise Unreadable(f"{name} is not an object", field=name)
-    return value
-
-
-def json_list(item: Json, name: str, optional: bool = False) -> list[Any]:
-    """A list that must be there, unless `optional`. Raises Unreadable."""
-    value = item.get(name)
-    if value is None and optional:
-        return []
-    if not isinstance(value, list):
-        raise Unreadable(f"{name} is not a list", field=name)
-    return value
-
-
-def string(item: Json, name: str) -> str:
-    """A text that must be there. Raises Unreadable."""
-    value = text(item, name)
-    if not value:
-        raise Unreadable(f"{name} is missing or not text", field=name)
-    return value
-
-
-def text(item: Json, name: str) -> str:
-    """A text that may be missing."""
-    value = item.get(name)
-    return clean(value) if isinstance(value, str) else ""
+    return place(degrees.get("lat"), degrees.get("long"), title)

@@ -1,20 +1,18 @@
 """The Messenger adapter: signature, parse, send, files. It serves two channels, messenger and instagram."""
 
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 
 from bot.channels.messenger import compose
 from bot.channels.messenger.errors import OUTSIDE_WINDOW, to_channel_error
 from bot.channels.messenger.parse import parse_payload
-from bot.errors import ChannelRejected, ChannelRetryable, SignatureInvalid, Unavailable, Unreadable
+from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
+from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
     Features,
@@ -29,8 +27,6 @@ from bot.messages import (
 )
 from bot.settings import Settings
 
-GRAPH_URL = "https://graph.facebook.com"
-GRAPH_VERSION = "v26.0"
 _MB = 1024 * 1024
 _FILE_LIMIT = 25 * _MB
 _IMAGE = MediaLimit(8 * _MB, ("image/jpeg", "image/png", "image/gif"))
@@ -68,7 +64,6 @@ _INSTAGRAM = Features(
     window=timedelta(hours=24),
     receipts=True,
 )
-_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _META_HOSTS = (".fbsbx.com", ".fbcdn.net", ".cdninstagram.com", ".facebook.com", ".instagram.com")
 
 
@@ -80,11 +75,9 @@ class Messenger:
     def __init__(self, settings: Settings) -> None:
         self._page = settings.messenger_page_id
         self._instagram = settings.messenger_instagram_id
-        self._token = settings.messenger_access_token.get_secret_value()
-        self._app_secret = settings.messenger_app_secret.get_secret_value().encode()
-        self._verify_token = settings.messenger_verify_token.get_secret_value().encode()
         self._root = settings.messenger_api_url or GRAPH_URL
-        self._session: aiohttp.ClientSession | None = None
+        self._webhook = Webhook(settings.messenger_app_secret, settings.messenger_verify_token)
+        self._graph = Graph("Meta", settings.messenger_access_token, to_channel_error)
 
     @property
     def accounts(self) -> Sequence[tuple[ChannelName, str]]:
@@ -102,34 +95,19 @@ class Messenger:
 
     def verify(self, request: WebhookRequest) -> str:
         """Echo the challenge when Meta knows our verify token. Raises SignatureInvalid."""
-        query = parse_qs(urlsplit(request.url).query)
-        token = query.get("hub.verify_token", [""])[0].encode()
-        mode = query.get("hub.mode", [""])[0]
-        if mode != "subscribe" or not hmac.compare_digest(token, self._verify_token):
-            raise SignatureInvalid("the verify token is not ours")
-        return query.get("hub.challenge", [""])[0]
+        return self._webhook.verify(request)
 
     def parse(self, request: WebhookRequest) -> Parsed:
         """Check Meta's signature over the raw bytes, then read. Raises SignatureInvalid, Unreadable."""
-        given = request.headers.get("x-hub-signature-256", "").encode()
-        expected = "sha256=" + hmac.new(self._app_secret, request.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(given, expected.encode()):
-            raise SignatureInvalid("Meta did not sign this")
-        try:
-            payload = json.loads(request.body)
-        except (ValueError, RecursionError) as error:
-            raise Unreadable("not JSON") from error
-        return parse_payload(payload, self._page)
+        return parse_payload(self._webhook.payload(request), self._page)
 
     async def open(self) -> None:
         """Open the connection pool."""
-        self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+        await self._graph.open()
 
     async def close(self) -> None:
         """Close it."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._graph.close()
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Hand a message to Meta. Raises ChannelRetryable, ChannelRejected."""
@@ -152,11 +130,11 @@ class Messenger:
         """One call. Outside the 24 hours a person may still answer, for seven days: Meta wants that said."""
         url = self._url("messages")
         try:
-            return await self._call(url, json=compose.envelope(message, content))
+            return await self._graph.call("POST", url, json=compose.envelope(message, content))
         except ChannelRejected as error:
             if message.automatic or error.data.get("provider_subcode") not in OUTSIDE_WINDOW:
                 raise
-        return await self._call(url, json=compose.envelope(message, content, by_person=True))
+        return await self._graph.call("POST", url, json=compose.envelope(message, content, by_person=True))
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""
@@ -164,23 +142,14 @@ class Messenger:
         ours = self._root != GRAPH_URL and media.ref.startswith(f"{self._root}/")
         if not ours and (url.scheme != "https" or not f".{url.hostname}".endswith(_META_HOSTS)):
             raise ChannelRejected("The file does not lie at Meta.")
-        taken = 0
         # The link itself is the key to the file; our token does not go along.
-        async with self._request("GET", media.ref) as response:
-            if response.status >= 400:
-                raise _file_error(response)
-            async for chunk in response.content.iter_chunked(65_536):
-                taken += len(chunk)
-                if taken > _FILE_LIMIT:
-                    raise ChannelRejected(f"The file is larger than {_FILE_LIMIT // _MB} MB.")
-                yield chunk
+        async for chunk in self._graph.stream(media.ref, _FILE_LIMIT, login=False):
+            yield chunk
 
     async def _upload(self, channel: ChannelName, media: Media) -> str | None:
         """Give Meta a file's bytes; None when it is a public link that Meta fetches by itself."""
-        if media.content is None:
-            if media.ref.startswith("https://"):
-                return None
-            raise ChannelRejected("The file's bytes are not at hand.")
+        if is_link(media):
+            return None
         kind = compose.attachment_type(media)
         attachment = {"attachment": {"type": kind, "payload": {"is_reusable": True}}}
         form = aiohttp.FormData({"message": json.dumps(attachment)})
@@ -188,52 +157,8 @@ class Messenger:
             form.add_field("platform", "instagram")
         name = media.filename or media.kind.value
         form.add_field("filedata", media.content, filename=name, content_type=media.mime)
-        try:
-            answer = await self._call(self._url("message_attachments"), data=form)
-        except ChannelRetryable as error:
-            error.maybe_sent = False  # A file alone reaches nobody.
-            raise
-        found = str(answer.get("attachment_id") or "")
-        if not found:
-            raise ChannelRetryable("Meta's answer has no attachment id")
-        return found
+        return await self._graph.upload(self._url("message_attachments"), form)
 
     def _url(self, edge: str) -> str:
         # Instagram's messages too are sent through the Page.
         return f"{self._root}/{GRAPH_VERSION}/{quote(self._page, safe='')}/{edge}"
-
-    async def _call(self, url: str, **given: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        async with self._request("POST", url, headers=headers, **given) as response:
-            raw = await response.read()
-            retry_after = response.headers.get("Retry-After")
-        try:
-            answer = json.loads(raw)
-        except (ValueError, RecursionError):
-            answer = None
-        if response.status >= 400:
-            raise to_channel_error(response.status, answer, retry_after)
-        return answer if isinstance(answer, dict) else {}
-
-    @asynccontextmanager
-    async def _request(self, method: str, url: str, **given: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A request whose network failures are ours. Only a connection never made is surely unsent."""
-        if self._session is None:
-            raise Unavailable("the Messenger channel is not open")
-        try:
-            async with self._session.request(method, url, **given) as response:
-                yield response
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ChannelRetryable(f"Meta cannot be reached: {error}") from error
-        except aiohttp.InvalidURL as error:
-            raise ChannelRejected("Meta named a file address that we cannot read.") from error
-        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
-            raise ChannelRetryable(
-                f"Meta did not answer: {type(error).__name__}", maybe_sent=method == "POST"
-            ) from error
-
-
-def _file_error(response: aiohttp.ClientResponse) -> ChannelRejected | ChannelRetryable:
-    if response.status == 429 or response.status >= 500:
-        return ChannelRetryable("Meta did not give the file")
-    return ChannelRejected("Meta no longer has this file.")

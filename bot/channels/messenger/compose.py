@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bot.channels.meta import title_of
 from bot.errors import ChannelRejected
-from bot.messages import Button, Media, MediaKind, OutboundMessage
+from bot.messages import Button, Media, MediaKind, OutboundMessage, numbered
 
 TEXT_LIMIT = 2000
 INSTAGRAM_BYTES = 1000
@@ -34,8 +35,8 @@ def contents(message: OutboundMessage, uploaded: Sequence[str | None]) -> list[d
     found = [_file(media, id_) for media, id_ in zip(message.media, uploaded, strict=True)]
     choices = _quick_replies(message.buttons)
     if message.text.strip() or not found:
-        plain = bool(message.buttons) and not choices
-        found.append({"text": _checked(message, _numbered(message) if plain else message.text)})
+        words = numbered(message.text, () if choices else message.buttons)
+        found.append({"text": _checked(message, words)})
     if choices:
         found[-1]["quick_replies"] = choices
     if message.channel == "messenger":
@@ -61,7 +62,7 @@ def _file(media: Media, attachment_id: str | None) -> dict[str, Any]:
 
 def _quick_replies(buttons: Sequence[Button]) -> list[dict[str, str]]:
     """The choices as quick replies; none when they do not all fit."""
-    titles = [_title(button) for button in buttons]
+    titles = [title_of(button, TITLE_LIMIT) for button in buttons]
     fits = (
         len(buttons) <= QUICK_REPLIES
         and all(titles)
@@ -74,17 +75,6 @@ def _quick_replies(buttons: Sequence[Button]) -> list[dict[str, str]]:
         {"content_type": "text", "title": title, "payload": button.id}
         for button, title in zip(buttons, titles, strict=True)
     ]
-
-
-def _title(button: Button) -> str:
-    title = button.title.strip()
-    return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
-
-
-def _numbered(message: OutboundMessage) -> str:
-    """The text, with the choices numbered below it where they cannot be shown as quick replies."""
-    lines = [f"{number}. {button.title}" for number, button in enumerate(message.buttons, 1)]
-    return "\n".join([message.text, "", *lines]).strip()
 
 
 def _checked(message: OutboundMessage, text: str) -> str:

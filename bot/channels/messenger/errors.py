@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.channels.meta import error_of
+from bot.channels.reading import delay_of
 from bot.errors import ChannelError, ChannelRejected, ChannelRetryable
 
 # Codes after which the same request may succeed later, whatever the HTTP status.
@@ -72,20 +74,10 @@ def explain(code: int, subcode: int, error: Mapping[str, Any]) -> str:
     return f"{words} ({code}{f'/{subcode}' if subcode else ''})"
 
 
-def delay_of(retry_after: str | None) -> float:
-    """Seconds from a Retry-After header; 0 when there is none or it is a date."""
-    try:
-        return min(max(float(retry_after or 0), 0.0), 86_400.0)
-    except ValueError:
-        return 0.0
-
-
 def to_channel_error(status: int, body: object, retry_after: str | None) -> ChannelError:
     """Translate a refused request."""
-    given = body.get("error") if isinstance(body, dict) else None
-    error: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    code, subcode = error.get("code"), error.get("error_subcode")
-    code = code if isinstance(code, int) else status
+    error, code = error_of(status, body)
+    subcode = error.get("error_subcode")
     subcode = subcode if isinstance(subcode, int) else 0
     words = explain(code, subcode, error)
     transient = status == 429 or status >= 500 or code in RETRYABLE or error.get("is_transient") is True

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from bot.channels.messenger.attachments import Json, Shared, json_list, json_object, shared, string, text
+from bot.channels.messenger.attachments import Shared, shared
+from bot.channels.reading import Json, json_list, json_object, string, text
 from bot.errors import Unreadable
 from bot.messages import AccountNotice, Identity, InboundMessage, Parsed, Status, StatusUpdate
 

@@ -6,6 +6,7 @@ from typing import Any
 from telegram import CallbackQuery, Contact, InlineKeyboardMarkup, Message, Update, User
 
 from bot import clock
+from bot.channels.reading import place
 from bot.errors import Unreadable
 from bot.messages import Identity, InboundMessage, Location, Media, MediaKind, Parsed, clean
 
@@ -224,15 +225,8 @@ def _file(kind: MediaKind, file: Any, mime: str) -> Media:
 
 def _location(message: Message) -> Location | None:
     if message.venue:
-        place = message.venue
-        return _place(place.location.latitude, place.location.longitude, place.title, place.address)
+        venue = message.venue
+        return place(venue.location.latitude, venue.location.longitude, venue.title, venue.address)
     if message.location:
-        return _place(message.location.latitude, message.location.longitude)
+        return place(message.location.latitude, message.location.longitude)
     return None
-
-
-def _place(latitude: float, longitude: float, name: str = "", address: str = "") -> Location:
-    latitude, longitude = float(latitude), float(longitude)
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise ValueError("nowhere on earth")
-    return Location(latitude, longitude, clean(name), clean(address))

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 
+from bot.channels.reading import delay_of
 from bot.errors import ChannelError, ChannelRejected, ChannelRetryable
 
 # Codes after which the same request may succeed later, whatever the HTTP status.
@@ -81,14 +82,6 @@ REASONS: Mapping[int, str] = {
 def explain(code: int, message: str = "") -> str:
     """A sentence for an agent with Twilio's code behind it."""
     return f"{REASONS.get(code) or message or 'Twilio did not take the message.'} ({code})"
-
-
-def delay_of(retry_after: str | None) -> float:
-    """Seconds from a Retry-After header; 0 when there is none or it is a date."""
-    try:
-        return min(max(float(retry_after or 0), 0.0), 86_400.0)
-    except ValueError:
-        return 0.0
 
 
 def to_channel_error(

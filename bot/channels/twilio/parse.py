@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bot.channels.reading import place
 from bot.channels.twilio.errors import explain
 from bot.errors import Unreadable
 from bot.messages import (
@@ -132,12 +133,11 @@ def kind_of(mime: str) -> MediaKind:
 
 def _location(form: Form) -> Location | None:
     try:
-        latitude, longitude = float(form["Latitude"]), float(form["Longitude"])
-    except (KeyError, ValueError):
+        return place(
+            form.get("Latitude"), form.get("Longitude"), form.get("Label", ""), form.get("Address", "")
+        )
+    except Unreadable:
         return None
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        return None
-    return Location(latitude, longitude, form.get("Label", ""), form.get("Address", ""))
 
 
 def _needed(form: Form, *names: str) -> str:

@@ -1,20 +1,16 @@
 """The WhatsApp adapter: signature, parse, send, files."""
 
-import hashlib
-import hmac
-import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 
+from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
 from bot.channels.whatsapp.compose import LIST_ROWS, TEXT_LIMIT, TITLE_LIMIT, compose
 from bot.channels.whatsapp.errors import to_channel_error
 from bot.channels.whatsapp.parse import parse_payload
-from bot.errors import ChannelRejected, ChannelRetryable, SignatureInvalid, Unavailable, Unreadable
+from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
     Features,
@@ -29,8 +25,6 @@ from bot.messages import (
 )
 from bot.settings import Settings
 
-GRAPH_URL = "https://graph.facebook.com"
-GRAPH_VERSION = "v26.0"
 _MB = 1024 * 1024
 _AUDIO = ("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg")
 _FEATURES = Features(
@@ -51,7 +45,6 @@ _FEATURES = Features(
     # Meta's default throughput of a number.
     per_second=80.0,
 )
-_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
 
 class WhatsApp:
@@ -61,11 +54,9 @@ class WhatsApp:
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.whatsapp_phone_number_id
-        self._token = settings.whatsapp_access_token.get_secret_value()
-        self._app_secret = settings.whatsapp_app_secret.get_secret_value().encode()
-        self._verify_token = settings.whatsapp_verify_token.get_secret_value().encode()
         self._root = f"{settings.whatsapp_api_url or GRAPH_URL}/{GRAPH_VERSION}"
-        self._session: aiohttp.ClientSession | None = None
+        self._webhook = Webhook(settings.whatsapp_app_secret, settings.whatsapp_verify_token)
+        self._graph = Graph("WhatsApp", settings.whatsapp_access_token, to_channel_error)
 
     @property
     def accounts(self) -> Sequence[tuple[ChannelName, str]]:
@@ -82,42 +73,27 @@ class WhatsApp:
 
     def verify(self, request: WebhookRequest) -> str:
         """Echo the challenge when Meta knows our verify token. Raises SignatureInvalid."""
-        query = parse_qs(urlsplit(request.url).query)
-        token = query.get("hub.verify_token", [""])[0].encode()
-        mode = query.get("hub.mode", [""])[0]
-        if mode != "subscribe" or not hmac.compare_digest(token, self._verify_token):
-            raise SignatureInvalid("the verify token is not ours")
-        return query.get("hub.challenge", [""])[0]
+        return self._webhook.verify(request)
 
     def parse(self, request: WebhookRequest) -> Parsed:
         """Check Meta's signature over the raw bytes, then read. Raises SignatureInvalid, Unreadable."""
-        given = request.headers.get("x-hub-signature-256", "").encode()
-        expected = "sha256=" + hmac.new(self._app_secret, request.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(given, expected.encode()):
-            raise SignatureInvalid("Meta did not sign this")
-        try:
-            payload = json.loads(request.body)
-        except (ValueError, RecursionError) as error:
-            raise Unreadable("not JSON") from error
-        return parse_payload(payload, self._account)
+        return parse_payload(self._webhook.payload(request), self._account)
 
     async def open(self) -> None:
         """Open the connection pool."""
-        self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {self._token}"}, timeout=_TIMEOUT
-        )
+        await self._graph.open()
 
     async def close(self) -> None:
         """Close it."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._graph.close()
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Hand a message to Meta. Raises ChannelRetryable, ChannelRejected."""
         account = message.account or self._account
         media_id = await self._upload(account, message.media[0]) if message.media else None
-        answer = await self._call("POST", self._url(account, "messages"), json=compose(message, media_id))
+        answer = await self._graph.call(
+            "POST", self._url(account, "messages"), json=compose(message, media_id)
+        )
         try:
             return Receipt(str(answer["messages"][0]["id"]))
         except (KeyError, IndexError, TypeError) as error:
@@ -127,65 +103,22 @@ class WhatsApp:
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""
         limit = _FEATURES.media[media.kind].max_bytes
-        found = await self._call("GET", self._url(media.ref))
+        found = await self._graph.call("GET", self._url(media.ref))
         url = found.get("url")
         if not isinstance(url, str):
             raise ChannelRejected("WhatsApp no longer has this file.")
-        taken = 0
-        async with self._request("GET", url) as response:
-            if response.status >= 400:
-                raise to_channel_error(response.status, None, response.headers.get("Retry-After"))
-            async for chunk in response.content.iter_chunked(65_536):
-                taken += len(chunk)
-                if taken > limit:
-                    raise ChannelRejected(f"The file is larger than {limit // _MB} MB.")
-                yield chunk
+        async for chunk in self._graph.stream(url, limit, login=True):
+            yield chunk
 
     async def _upload(self, account: str, media: Media) -> str | None:
         """Give Meta a file's bytes; None when it is a public link that Meta fetches by itself."""
-        if media.content is None:
-            if media.ref.startswith("https://"):
-                return None
-            raise ChannelRejected("The file's bytes are not at hand.")
+        if is_link(media):
+            return None
         form = aiohttp.FormData({"messaging_product": "whatsapp", "type": media.mime})
         form.add_field(
             "file", media.content, filename=media.filename or media.kind.value, content_type=media.mime
         )
-        try:
-            answer = await self._call("POST", self._url(account, "media"), data=form)
-        except ChannelRetryable as error:
-            error.maybe_sent = False  # A file alone reaches nobody.
-            raise
-        return str(answer.get("id", ""))
+        return await self._graph.upload(self._url(account, "media"), form)
 
     def _url(self, *parts: str) -> str:
         return "/".join([self._root, *(quote(part, safe="") for part in parts)])
-
-    async def _call(self, method: str, url: str, **given: Any) -> dict[str, Any]:
-        async with self._request(method, url, **given) as response:
-            raw = await response.read()
-            retry_after = response.headers.get("Retry-After")
-        try:
-            answer = json.loads(raw)
-        except (ValueError, RecursionError):
-            answer = None
-        if response.status >= 400:
-            raise to_channel_error(response.status, answer, retry_after)
-        return answer if isinstance(answer, dict) else {}
-
-    @asynccontextmanager
-    async def _request(self, method: str, url: str, **given: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A request whose network failures are ours. Only a connection never made is surely unsent."""
-        if self._session is None:
-            raise Unavailable("the WhatsApp channel is not open")
-        try:
-            async with self._session.request(method, url, **given) as response:
-                yield response
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ChannelRetryable(f"WhatsApp cannot be reached: {error}") from error
-        except aiohttp.InvalidURL as error:
-            raise ChannelRejected("WhatsApp named a file address that we cannot read.") from error
-        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
-            raise ChannelRetryable(
-                f"WhatsApp did not answer: {type(error).__name__}", maybe_sent=method == "POST"
-            ) from error

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from bot.channels.meta import title_of
 from bot.errors import ChannelRejected
-from bot.messages import Button, Media, MediaKind, OutboundMessage
+from bot.messages import Media, MediaKind, OutboundMessage, numbered
 
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
@@ -33,7 +34,7 @@ def compose(message: OutboundMessage, media_id: str | None = None) -> dict[str, 
 
 
 def _fits(message: OutboundMessage) -> bool:
-    titles = [_title(button) for button in message.buttons]
+    titles = [title_of(button, TITLE_LIMIT) for button in message.buttons]
     return (
         0 < len(message.text) <= INTERACTIVE_LIMIT
         and len(titles) <= LIST_ROWS
@@ -44,8 +45,7 @@ def _fits(message: OutboundMessage) -> bool:
 
 def _plain(message: OutboundMessage) -> str:
     """The text, with the choices numbered below it where WhatsApp cannot show them as buttons."""
-    lines = [f"{number}. {button.title}" for number, button in enumerate(message.buttons, 1)]
-    text = "\n".join([message.text, "", *lines]) if lines else message.text
+    text = numbered(message.text, message.buttons)
     if not text.strip():
         raise ChannelRejected("WhatsApp takes no empty message.")
     if len(text) > TEXT_LIMIT:
@@ -53,20 +53,15 @@ def _plain(message: OutboundMessage) -> str:
     return text
 
 
-def _title(button: Button) -> str:
-    title = button.title.strip()
-    return title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
-
-
 def _interactive(message: OutboundMessage) -> dict[str, Any]:
     if len(message.buttons) <= REPLY_BUTTONS:
         buttons = [
-            {"type": "reply", "reply": {"id": button.id, "title": _title(button)}}
+            {"type": "reply", "reply": {"id": button.id, "title": title_of(button, TITLE_LIMIT)}}
             for button in message.buttons
         ]
         shown: dict[str, Any] = {"type": "button", "action": {"buttons": buttons}}
     else:
-        rows = [{"id": button.id, "title": _title(button)} for button in message.buttons]
+        rows = [{"id": button.id, "title": title_of(button, TITLE_LIMIT)} for button in message.buttons]
         # The list's own button needs a label; a sign needs no translation.
         shown = {"type": "list", "action": {"button": "☰", "sections": [{"rows": rows}]}}
     return {"type": "interactive", "interactive": shown | {"body": {"text": message.text}}}

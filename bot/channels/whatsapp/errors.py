@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.channels.meta import error_of
+from bot.channels.reading import delay_of
 from bot.errors import ChannelError, ChannelRejected, ChannelRetryable
 
 # Codes after which the same request may succeed later, whatever the HTTP status.
@@ -56,20 +58,9 @@ def explain(code: int, error: Mapping[str, Any]) -> str:
     return f"{words} ({code}{': ' + detail if detail else ''})"
 
 
-def delay_of(retry_after: str | None) -> float:
-    """Seconds from a Retry-After header; 0 when there is none or it is a date."""
-    try:
-        return min(max(float(retry_after or 0), 0.0), 86_400.0)
-    except ValueError:
-        return 0.0
-
-
 def to_channel_error(status: int, body: object, retry_after: str | None) -> ChannelError:
     """Translate a refused request."""
-    given = body.get("error") if isinstance(body, dict) else None
-    error: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    code = error.get("code")
-    code = code if isinstance(code, int) else status
+    error, code = error_of(status, body)
     words = explain(code, error)
     if status == 429 or status >= 500 or code in RETRYABLE:
         # A gateway's time-out does not say whether the machine behind it took the message.

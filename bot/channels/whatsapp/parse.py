@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.channels.reading import Json, json_list, json_object, place, string, text
 from bot.channels.whatsapp.errors import explain
 from bot.channels.whatsapp.notices import read_notice
 from bot.errors import Unreadable
@@ -21,8 +21,6 @@ from bot.messages import (
     StatusUpdate,
     clean,
 )
-
-Json = Mapping[str, Any]
 
 _STATUSES = {
     "sent": Status.SENT,
@@ -43,12 +41,12 @@ def parse_payload(payload: object, our_account: str = "") -> Parsed:
     statuses: list[StatusUpdate] = []
     notices: list[AccountNotice] = []
     unhandled: list[str] = []
-    root = _object(payload, "payload")
-    for entry in _list(root, "entry"):
-        entry = _object(entry, "entry")
-        for change in _list(entry, "changes"):
-            change = _object(change, "change")
-            field = _string(change, "field")
+    root = json_object(payload, "payload")
+    for entry in json_list(root, "entry"):
+        entry = json_object(entry, "entry")
+        for change in json_list(entry, "changes"):
+            change = json_object(change, "change")
+            field = string(change, "field")
             value = change.get("value")
             if field not in ("messages", "user_preferences"):
                 said = read_notice(field, value) if isinstance(value, dict) else None
@@ -58,24 +56,24 @@ def parse_payload(payload: object, our_account: str = "") -> Parsed:
                 else:
                     unhandled.append(f"field:{field}")
                 continue
-            value = _object(value, "value")
-            account = _string(_object(value.get("metadata"), "metadata"), "phone_number_id")
-            contacts = [_object(item, "contact") for item in _list(value, "contacts", optional=True)]
-            for item in _list(value, "messages", optional=True):
-                _message(_object(item, "message"), account, contacts, messages, unhandled)
-            for item in _list(value, "user_preferences", optional=True):
-                _preference(_object(item, "preference"), account, contacts, messages, unhandled)
-            for item in _list(value, "statuses", optional=True):
-                _status(_object(item, "status"), account, statuses, unhandled)
-            unhandled.extend("errors" for _ in _list(value, "errors", optional=True))
+            value = json_object(value, "value")
+            account = string(json_object(value.get("metadata"), "metadata"), "phone_number_id")
+            contacts = [json_object(item, "contact") for item in json_list(value, "contacts", optional=True)]
+            for item in json_list(value, "messages", optional=True):
+                _message(json_object(item, "message"), account, contacts, messages, unhandled)
+            for item in json_list(value, "user_preferences", optional=True):
+                _preference(json_object(item, "preference"), account, contacts, messages, unhandled)
+            for item in json_list(value, "statuses", optional=True):
+                _status(json_object(item, "status"), account, statuses, unhandled)
+            unhandled.extend("errors" for _ in json_list(value, "errors", optional=True))
     return Parsed(tuple(messages), tuple(statuses), tuple(notices), tuple(unhandled))
 
 
 def _message(
     item: Json, account: str, contacts: list[Json], messages: list[InboundMessage], unhandled: list[str]
 ) -> None:
-    kind = _string(item, "type")
-    message_id = _string(item, "id")
+    kind = string(item, "type")
+    message_id = string(item, "id")
     # Meta hands some kinds on without their content, with an error or (forms that failed) without one.
     unread = kind == "unsupported" or (
         kind not in item and (bool(item.get("errors")) or kind == "interactive")
@@ -84,11 +82,11 @@ def _message(
     if content is None:
         unhandled.append("message:group" if "group_id" in item else f"message:{kind}")
         return
-    sender = _text(item, "from")
-    user_id = _text(item, "from_user_id")
+    sender = text(item, "from")
+    user_id = text(item, "from_user_id")
     contact = _contact_of(contacts, sender, user_id)
-    sender = sender or _text(contact, "wa_id")
-    user_id = user_id or _text(contact, "user_id")
+    sender = sender or text(contact, "wa_id")
+    user_id = user_id or text(contact, "user_id")
     address = sender or user_id
     if not address:
         raise Unreadable("a WhatsApp message without a sender", field="from")
@@ -102,11 +100,11 @@ def _message(
             address=address,
             external_id=message_id,
             at=_time(item),
-            sender_name=_text(profile, "name") if isinstance(profile, dict) else "",
+            sender_name=text(profile, "name") if isinstance(profile, dict) else "",
             **(
                 {
                     "identities": _identities(sender, user_id),
-                    "reply_to": (_text(context, "id") or None) if isinstance(context, dict) else None,
+                    "reply_to": (text(context, "id") or None) if isinstance(context, dict) else None,
                 }
                 | content
             ),
@@ -118,7 +116,7 @@ def _preference(
     item: Json, account: str, contacts: list[Json], messages: list[InboundMessage], unhandled: list[str]
 ) -> None:
     """Whether the business may write first, as the customer set it in WhatsApp."""
-    value, sender, user_id = _text(item, "value"), _text(item, "wa_id"), _text(item, "user_id")
+    value, sender, user_id = text(item, "value"), text(item, "wa_id"), text(item, "user_id")
     if value not in ("stop", "resume") or not (sender or user_id):
         unhandled.append(f"preference:{value}")
         return
@@ -142,118 +140,112 @@ def _preference(
 def _content(kind: str, item: Json) -> dict[str, Any] | None:
     """The fields of InboundMessage that a message of this kind fills; None when we do not handle it."""
     if kind == "text":
-        return {"text": _string(_object(item.get("text"), "text"), "body")}
+        return {"text": string(json_object(item.get("text"), "text"), "body")}
     if kind == "button":
-        button = _object(item.get("button"), "button")
-        return {"text": _text(button, "text"), "button": _text(button, "payload") or _text(button, "text")}
+        button = json_object(item.get("button"), "button")
+        return {"text": text(button, "text"), "button": text(button, "payload") or text(button, "text")}
     if kind == "interactive":
         return _interactive(item.get("interactive"))
     if kind in _MEDIA:
-        return _media(kind, _object(item.get(kind), kind))
+        return _media(kind, json_object(item.get(kind), kind))
     if kind == "location":
-        return {"location": _location(_object(item.get("location"), "location"))}
+        return {"location": _location(json_object(item.get("location"), "location"))}
     if kind == "contacts":
-        cards = (_card(_object(card, "contact card")) for card in _list(item, "contacts"))
+        cards = (_card(json_object(card, "contact card")) for card in json_list(item, "contacts"))
         return {"shared_contacts": tuple(card for card in cards if card)}
     if kind == "order":
-        return {"text": _order(_object(item.get("order"), "order"))}
+        return {"text": _order(json_object(item.get("order"), "order"))}
     if kind in _AMENDMENTS:
-        return _amendment(kind, _object(item.get(kind), kind))
+        return _amendment(kind, json_object(item.get(kind), kind))
     return None
 
 
 def _amendment(kind: str, item: Json) -> dict[str, Any] | None:
     """A reaction, an edit or a deletion of an earlier message, or that the sender has a new number."""
     if kind == "reaction":
-        return {"kind": kind, "text": _text(item, "emoji"), "reply_to": _string(item, "message_id")}
+        return {"kind": kind, "text": text(item, "emoji"), "reply_to": string(item, "message_id")}
     if kind == "revoke":
-        return {"kind": "deletion", "reply_to": _string(item, "original_message_id")}
+        return {"kind": "deletion", "reply_to": string(item, "original_message_id")}
     if kind == "system":
-        if _text(item, "type") not in ("user_changed_number", "customer_changed_number"):
+        if text(item, "type") not in ("user_changed_number", "customer_changed_number"):
             return None
-        new, user_id = _text(item, "wa_id") or _text(item, "new_wa_id"), _text(item, "user_id")
+        new, user_id = text(item, "wa_id") or text(item, "new_wa_id"), text(item, "user_id")
         return {"kind": "moved", "identities": _identities(new, user_id)} if new or user_id else None
-    edited = _object(item.get("message"), "message")
-    content = _content(_string(edited, "type"), edited)
+    edited = json_object(item.get("message"), "message")
+    content = _content(string(edited, "type"), edited)
     if content is None or "kind" in content:
         return None
-    return content | {"kind": "edit", "reply_to": _string(item, "original_message_id")}
+    return content | {"kind": "edit", "reply_to": string(item, "original_message_id")}
 
 
 def _interactive(given: object) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         return None
-    kind = _text(given, "type")
+    kind = text(given, "type")
     if kind in ("button_reply", "list_reply"):
-        reply = _object(given.get(kind), kind)
-        return {"text": _text(reply, "title"), "button": _string(reply, "id")}
+        reply = json_object(given.get(kind), kind)
+        return {"text": text(reply, "title"), "button": string(reply, "id")}
     if kind == "nfm_reply":
-        return {"text": _form(_object(given.get(kind), kind))}
+        return {"text": _form(json_object(given.get(kind), kind))}
     return None
 
 
 def _form(reply: Json) -> str:
     """What the customer filled into a WhatsApp form, a line per field."""
     try:
-        answers = json.loads(_text(reply, "response_json") or "{}")
+        answers = json.loads(text(reply, "response_json") or "{}")
     except (ValueError, RecursionError):
         answers = None
     if not isinstance(answers, dict):
-        return _text(reply, "body")
+        return text(reply, "body")
     lines = [f"{name}: {value}" for name, value in answers.items() if name != "flow_token"]
-    return clean("\n".join(lines)) or _text(reply, "body")
+    return clean("\n".join(lines)) or text(reply, "body")
 
 
 def _media(kind: str, item: Json) -> dict[str, Any]:
     voice = kind == "audio" and item.get("voice") is True
     media = Media(
         kind=MediaKind.VOICE if voice else MediaKind(kind),
-        ref=_string(item, "id"),
-        mime=(_text(item, "mime_type") or "application/octet-stream").split(";")[0].strip(),
-        filename=_text(item, "filename"),
+        ref=string(item, "id"),
+        mime=(text(item, "mime_type") or "application/octet-stream").split(";")[0].strip(),
+        filename=text(item, "filename"),
     )
-    return {"media": (media,), "text": _text(item, "caption")}
+    return {"media": (media,), "text": text(item, "caption")}
 
 
 def _location(item: Json) -> Location:
-    try:
-        latitude, longitude = float(item["latitude"]), float(item["longitude"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Unreadable("a WhatsApp location without degrees", field="location") from error
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
-        raise Unreadable("a WhatsApp location that is nowhere on earth", field="location")
-    return Location(latitude, longitude, _text(item, "name"), _text(item, "address"))
+    return place(item.get("latitude"), item.get("longitude"), text(item, "name"), text(item, "address"))
 
 
 def _card(card: Json) -> str:
     """`Name, +91 …` of a shared contact: what the agent and the flows read."""
     name = card.get("name")
-    words = [_text(name, "formatted_name")] if isinstance(name, dict) else []
-    for phone in _list(card, "phones", optional=True):
+    words = [text(name, "formatted_name")] if isinstance(name, dict) else []
+    for phone in json_list(card, "phones", optional=True):
         if isinstance(phone, dict):
-            words.append(_text(phone, "phone") or _text(phone, "wa_id"))
+            words.append(text(phone, "phone") or text(phone, "wa_id"))
     return ", ".join(word for word in words if word)
 
 
 def _order(order: Json) -> str:
     """A catalogue order as the customer would have typed it."""
-    lines = [_text(order, "text")]
-    for given in _list(order, "product_items", optional=True):
-        item = _object(given, "product item")
-        lines.append(f"{item.get('quantity', 1)} × {_text(item, 'product_retailer_id')}")
+    lines = [text(order, "text")]
+    for given in json_list(order, "product_items", optional=True):
+        item = json_object(given, "product item")
+        lines.append(f"{item.get('quantity', 1)} × {text(item, 'product_retailer_id')}")
     return clean("\n".join(line for line in lines if line))
 
 
 def _status(item: Json, account: str, statuses: list[StatusUpdate], unhandled: list[str]) -> None:
-    name = _string(item, "status")
-    external_id = _string(item, "id")
+    name = string(item, "status")
+    external_id = string(item, "id")
     # Receipts of groups come once per member, and we never write to groups.
     if name not in _STATUSES or item.get("recipient_type") == "group":
         unhandled.append(f"status:{name}")
         return
     reasons = []
-    for error in _list(item, "errors", optional=True):
-        error = _object(error, "error")
+    for error in json_list(item, "errors", optional=True):
+        error = json_object(error, "error")
         code = error.get("code")
         reasons.append(clean(explain(code if isinstance(code, int) else 0, error)))
     statuses.append(
@@ -264,8 +256,8 @@ def _status(item: Json, account: str, statuses: list[StatusUpdate], unhandled: l
             external_id=external_id,
             status=_STATUSES[name],
             at=_time(item),
-            outbox_id=_text(item, "biz_opaque_callback_data") or None,
-            address=_text(item, "recipient_id") or _text(item, "recipient_user_id"),
+            outbox_id=text(item, "biz_opaque_callback_data") or None,
+            address=text(item, "recipient_id") or text(item, "recipient_user_id"),
             reason=" ".join(reasons),
         )
     )
@@ -296,32 +288,3 @@ def _time(item: Json) -> datetime | None:
         return datetime.fromtimestamp(int(item.get("timestamp") or ""), UTC)
     except (ValueError, TypeError, OverflowError, OSError):
         return None
-
-
-def _object(value: object, name: str) -> Json:
-    if not isinstance(value, dict):
-        raise Unreadable(f"{name} is not an object", field=name)
-    return value
-
-
-def _list(item: Json, name: str, optional: bool = False) -> list[Any]:
-    value = item.get(name)
-    if value is None and optional:
-        return []
-    if not isinstance(value, list):
-        raise Unreadable(f"{name} is not a list", field=name)
-    return value
-
-
-def _string(item: Json, name: str) -> str:
-    """A text that must be there. Raises Unreadable."""
-    value = _text(item, name)
-    if not value:
-        raise Unreadable(f"{name} is missing or not text", field=name)
-    return value
-
-
-def _text(item: Json, name: str) -> str:
-    """A text that may be missing."""
-    value = item.get(name)
-    return clean(value) if isinstance(value, str) else ""

@@ -1,0 +1,71 @@
+"""What the emulators of Meta's products share: signed webhooks, tokens, errors in Meta's form."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from aiohttp import web
+
+from bot.testing.customers import Waits
+from bot.testing.server import Server
+
+Json = dict[str, Any]
+
+
+class MetaServer(Server, Waits):
+    """The Graph API for one access token, posting to `path` of the target what an app secret signs."""
+
+    path = ""
+    auto_status = False
+    """After each message taken, tell what Meta tells of it."""
+
+    def __init__(self, target: str, access_token: str, app_secret: str, verify_token: str) -> None:
+        super().__init__(target)
+        self.access_token = access_token
+        self.app_secret = app_secret
+        self.verify_token = verify_token
+        self.sent: list[Json] = []
+        """Bodies taken, in order, each with the id it was given."""
+        self.files: dict[str, bytes] = {}
+        """Uploads and customers' files by id or name."""
+
+    def sign(self, body: bytes) -> str:
+        """Meta's signature header."""
+        return "sha256=" + hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
+
+    async def post_raw(self, body: bytes) -> int:
+        """Sign and post any bytes."""
+        headers = {"X-Hub-Signature-256": self.sign(body), "Content-Type": "application/json"}
+        async with self.http.post(f"{self.target}{self.path}", data=body, headers=headers) as response:
+            await response.read()
+            return response.status
+
+    async def post_json(self, body: Json) -> int:
+        """Sign and post a payload."""
+        return await self.post_raw(json.dumps(body).encode())
+
+    def stranger(self, request: web.Request) -> web.Response | None:
+        """The refusal of a caller without our token."""
+        if request.headers.get("Authorization") == f"Bearer {self.access_token}":
+            return None
+        return refusal(401, 190, "Invalid OAuth access token.")
+
+
+def refusal(
+    status: int,
+    code: int,
+    words: str = "Fault",
+    *,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> web.Response:
+    """An error in Meta's form; `more` are further fields of it."""
+    error = {
+        "message": f"(#{code}) {words}",
+        "type": "OAuthException",
+        "code": code,
+        "fbtrace_id": "emulated",
+        **more,
+    }
+    return web.json_response({"error": error}, status=status, headers=headers)

@@ -42,8 +42,6 @@ _FEATURES = Features(
     window=timedelta(hours=24),
     templates=True,
     receipts=True,
-    # Meta's default throughput of a number.
-    per_second=80.0,
 )
 
 

@@ -4,9 +4,6 @@ Nothing is built at import. `open_app` closes what it opened when a later part f
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +29,7 @@ from bot.knowledge.compose import compose
 from bot.knowledge.library import Library
 from bot.llm import LLM
 from bot.media import MediaStore
+from bot.media.links import FileLinks
 from bot.messages import Accepted, Channel, Parsed
 from bot.notices import Notice
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
@@ -39,6 +37,7 @@ from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.keys import KeyRing, derive
 from bot.records.store import Store
+from bot.records.tokens import Tokens
 from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.storage import Database
@@ -59,7 +58,7 @@ class App:
     runtime: Runtime
     library: Library
     pipe: Pipe | None
-    _signing_key: bytes
+    tokens: Tokens
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -69,16 +68,11 @@ class App:
 
     def sign(self, value: str) -> str:
         """A token that only we could have made for this value."""
-        return f"{value}.{self._signature(value)}"
+        return self.tokens.sign(value)
 
     def unsign(self, token: str) -> str | None:
         """The value of a token of ours, None for any other text."""
-        value, _, signature = token.rpartition(".")
-        return value if value and hmac.compare_digest(signature, self._signature(value)) else None
-
-    def _signature(self, value: str) -> str:
-        digest = hmac.digest(self._signing_key, value.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:18]).decode()
+        return self.tokens.unsign(token)
 
 
 def open_store(settings: Settings, announce: Callable[[list[Notice]], None] = lambda notices: None) -> Store:
@@ -184,6 +178,8 @@ async def _compose(
     async def search(need: SearchKnowledge) -> Answer:
         return await compose(library.index, need.question, need.lang, llm, base_url=help_url)
 
+    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
+    tokens = Tokens(derive(secret, "tokens"))
     help_url = f"{settings.public_url}/help"
     adapters = build_channels(settings, publish) if channels is None else channels
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
@@ -199,8 +195,8 @@ async def _compose(
         flows=flows,
         understand=Understanding(flows, words, model, llm).understand,
         search=search,
+        links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
     )
-    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     return App(
         settings,
         store,
@@ -212,7 +208,7 @@ async def _compose(
         runtime,
         library,
         None,
-        derive(secret, "tokens"),
+        tokens,
     )
 
 

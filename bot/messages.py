@@ -234,8 +234,17 @@ class Features:
     buttons: int = 0
     button_title_limit: int = 20
     media: Mapping[MediaKind, MediaLimit] = field(default_factory=dict)
+    files: int = 1
+    """How many files one message may have; those of several messages go one after another."""
+    captioned: frozenset[MediaKind] = frozenset()
+    """The kinds of file that may have the text in the same message, up to `caption_limit` characters."""
+    caption_limit: int = 0
+    by_link: bool = False
+    """The provider, or the page, fetches our files by a link; else `send` is given their bytes."""
     window: timedelta | None = None
     """How long after the customer's last message free text may be sent; None: always."""
+    staff_window: timedelta | None = None
+    """The same for what a person writes, where the provider gives a person longer."""
     templates: bool = False
     typing: bool = False
     receipts: bool = False

@@ -54,9 +54,10 @@ def check(purpose: Purpose, to: Recipient, features: Features, now: datetime) ->
             return Verdict("stopped")
     elif to.stopped and features.stop_is_silent:
         return Verdict("stopped")
-    if features.window is not None and (
-        to.last_inbound_at is None or now - to.last_inbound_at >= features.window
-    ):
+    window = features.window
+    if purpose == "staff" and features.staff_window is not None:
+        window = features.staff_window
+    if window is not None and (to.last_inbound_at is None or now - to.last_inbound_at >= window):
         return Verdict("window_closed")
     if purpose != "business":
         return Verdict()

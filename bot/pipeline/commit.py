@@ -16,12 +16,12 @@ from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
-from bot.messages import ChannelName, Features, InboundMessage
+from bot.messages import ChannelName, Features, InboundMessage, Media
 from bot.pipeline import files
 from bot.pipeline.load import LaneState
-from bot.pipeline.payloads import buttons_to_json, extra_of
+from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json
 from bot.pipeline.runtime import Runtime
-from bot.pipeline.shape import fit
+from bot.pipeline.shape import fit, with_files
 from bot.pipeline.writes import TurnWrites, carry_out
 from bot.records.tx import Record, Tx, create
 from bot.storage import Instant
@@ -70,6 +70,7 @@ class StaffText:
     author: str
     author_id: str | None
     purpose: gate.Purpose
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,13 @@ class TurnCommit:
                     extra = {"buttons": buttons_to_json(buttons)} if buttons else None
                     self._write(contact_id, now, stopped_at, purpose, text, extra)
         if staff is not None:
-            self._write(contact_id, now, stopped_at, staff.purpose, staff.text, None, staff)
+            message_id = staff.message_id
+            for text, media in with_files(staff.text, staff.media, self.features):
+                files_extra: dict[str, Any] | None = (
+                    {"media": [media_to_json(one) for one in media]} if media else None
+                )
+                self._write(contact_id, now, stopped_at, staff.purpose, text, files_extra, staff, message_id)
+                message_id = new_id()
             if staff.author == "agent":
                 now["waiting_since"] = None
                 cancel_timer(self.tx, "handoff_escalation", now["id"])
@@ -253,6 +260,7 @@ class TurnCommit:
         text: str,
         extra: dict[str, Any] | None,
         staff: StaffText | None = None,
+        message_id: str = "",
     ) -> None:
         """One message to leave, if the gate lets it."""
         verdict = gate.check(purpose, self._recipient(now, stopped_at), self.features, self.now)
@@ -263,7 +271,7 @@ class TurnCommit:
         held = verdict.reason == "window_closed"
         status, rank = ("queued", 0) if verdict.open or held else ("failed", 3)
         row = {
-            "id": staff.message_id if staff else new_id(),
+            "id": message_id or new_id(),
             "conversation_id": now["id"],
             "contact_id": contact_id,
             "channel": self.channel,
@@ -279,7 +287,7 @@ class TurnCommit:
             "created_at": self.now,
         }
         self.rows.append(row)
-        now["last_text"], now["last_message_at"] = text[:200], self.now
+        now["last_text"], now["last_message_at"] = one_line(text, extra or {}), self.now
         if purpose == "business":
             now["last_business_at"] = self.now
         if status == "queued":
@@ -290,7 +298,7 @@ class TurnCommit:
         answered = self.decided.messages[-1] if self.decided.messages else None
         payload: dict[str, Any] = {"text": row["text"], "automatic": row["author"] != "agent"}
         if row["extra"]:
-            payload["buttons"] = row["extra"]["buttons"]
+            payload |= row["extra"]
         if self.channel == "email":
             payload |= {"subject": now["subject"] or "", "reference": reference_of(now["id"])}
             if answered is not None:
@@ -378,13 +386,18 @@ def new_conversation(lane_row: Record, contact_id: str, channel: ChannelName, su
 
 def preview(said: InboundMessage) -> str:
     """One line for the list."""
-    text = " ".join(said.text.split())
-    if not text and said.media:
-        text = f"[{said.media[0].kind.value}]"
-    elif not text and said.location is not None:
+    return one_line(said.text, extra_of(said) or {})
+
+
+def one_line(words: str, extra: Mapping[str, Any]) -> str:
+    """A message in at most 200 characters; without words, what else it holds."""
+    text = " ".join(words.split())
+    if not text and extra.get("media"):
+        text = f"[{extra['media'][0]['kind']}]"
+    elif not text and extra.get("location"):
         text = "[location]"
-    elif not text and said.unsupported:
-        text = f"[{said.unsupported}]"
+    elif not text and extra.get("unsupported"):
+        text = f"[{extra['unsupported']}]"
     return text[:200]
 
 

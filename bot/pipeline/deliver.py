@@ -17,6 +17,7 @@ from bot.conversations.conversation import CONVERSATION
 from bot.errors import ChannelRejected, ChannelRetryable, Unavailable
 from bot.logs import logger
 from bot.messages import Button, OutboundMessage, Status
+from bot.pipeline import files
 from bot.pipeline.commit import Outgoing
 from bot.pipeline.load import read_conversation
 from bot.pipeline.pace import Pace
@@ -162,7 +163,7 @@ class Deliverer:
         adapter, channel, account = "", "", ""
         try:
             adapter, channel, account = self._runtime.account(row.account_id)
-            outbound = _outbound(row, channel, account)
+            outbound = await files.attach(self._runtime, row.account_id, _outbound(row, channel, account))
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 receipt = await self._runtime.channel(adapter).send(outbound)
         except ChannelRejected as error:

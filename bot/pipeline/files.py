@@ -1,10 +1,12 @@
-"""Files that customers send: fetched from the provider after the turn, kept, and shown from our own store.
+"""Files that customers send: fetched from the provider after the turn, kept, and shown from our own store;
+and those that we send, handed to the channel.
 
 A timer written in the turn's transaction asks again for what a crash or a provider's bad day left unfetched.
 """
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +18,9 @@ from bot.conversations.timer import cancel_timer, set_timer
 from bot.errors import ChannelRejected, SamvadError
 from bot.logs import logger
 from bot.media import MAX_BYTES
-from bot.messages import InboundMessage
-from bot.pipeline.payloads import media_from_json
+from bot.media.fitting import playable
+from bot.messages import InboundMessage, OutboundMessage
+from bot.pipeline.payloads import media_from_json, media_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.store import explain
@@ -100,7 +103,30 @@ class Files:
         except ChannelRejected:
             return {**one, "lost": True}
         size = self._runtime.media.path(ref).stat().st_size
-        return {**one, "ref": ref, "size": size}
+        kept = {**one, "ref": ref, "size": size}
+        if (heard := await playable(self._runtime.media, media_from_json(kept))) is not None:
+            kept |= media_to_json(heard) | {"original": ref}
+        return kept
+
+
+async def attach(runtime: Runtime, account_id: str, message: OutboundMessage) -> OutboundMessage:
+    """The message with its files as the channel wants them: a link it can fetch, or their bytes.
+
+    Raises ChannelRejected for a file that is gone."""
+    if not message.media:
+        return message
+    by_link = runtime.features(account_id).by_link
+    given = []
+    for one in message.media:
+        if by_link:
+            given.append(replace(one, ref=runtime.links.url(one)))
+            continue
+        try:
+            content = await asyncio.to_thread(runtime.media.path(one.ref).read_bytes)
+        except (SamvadError, OSError) as error:
+            raise ChannelRejected(f"{one.filename or 'A file'} is not here any more.") from error
+        given.append(replace(one, content=content))
+    return replace(message, media=tuple(given))
 
 
 def _message(tx: Tx, message_id: str) -> Record | None:

@@ -29,8 +29,9 @@ def media_to_json(media: Media) -> dict[str, Any]:
 
 
 def media_from_json(data: dict[str, Any]) -> Media:
-    """The inverse of `media_to_json`."""
-    return Media(**{**data, "kind": MediaKind(data["kind"])})
+    """The inverse of `media_to_json`; what the thread notes of a file besides is left out."""
+    known = {name: data[name] for name in ("ref", "mime", "filename", "size") if name in data}
+    return Media(MediaKind(data["kind"]), **known)
 
 
 def message_to_json(message: InboundMessage) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bot.dialogs.turn import SearchKnowledge, Turn
 from bot.errors import ChannelRejected
 from bot.i18n import Words
 from bot.media import MediaStore
+from bot.media.links import FileLinks
 from bot.messages import Channel, ChannelName, Features
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
@@ -64,6 +65,7 @@ class Runtime:
     flows: Any
     understand: Callable[[Turn], Awaitable[Understood]]
     search: Callable[[SearchKnowledge], Awaitable[Any]]
+    links: FileLinks
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

@@ -1,7 +1,10 @@
-"""Cutting a text to what its channel takes: long text into parts, buttons into numbered lines."""
+"""Cutting a message to what its channel takes: long text into parts, buttons into numbered lines, several
+files into messages of their own."""
+
+from collections.abc import Sequence
 
 from bot.dialogs.render import Rendered
-from bot.messages import Button, Features, numbered
+from bot.messages import Button, Features, Media, numbered
 
 
 def fit(rendered: Rendered, features: Features) -> list[tuple[str, tuple[Button, ...]]]:
@@ -11,6 +14,34 @@ def fit(rendered: Rendered, features: Features) -> list[tuple[str, tuple[Button,
         text, buttons = numbered(text, buttons), ()
     parts = split(text, features.text_limit)
     return [(part, ()) for part in parts[:-1]] + [(parts[-1], buttons)]
+
+
+def with_files(text: str, media: Sequence[Media], features: Features) -> list[tuple[str, tuple[Media, ...]]]:
+    """A text and files as messages, in order; the text goes with the first file where the channel allows."""
+    groups = _groups(media, features)
+    if not groups:
+        return [(part, ()) for part in split(text, features.text_limit)]
+    together = len(text) <= features.caption_limit and all(
+        one.kind in features.captioned for one in groups[0]
+    )
+    if together or not text:
+        return [(text, groups[0]), *(("", group) for group in groups[1:])]
+    parts = split(text, features.text_limit)
+    return [(part, ()) for part in parts] + [("", group) for group in groups]
+
+
+def _groups(media: Sequence[Media], features: Features) -> list[tuple[Media, ...]]:
+    """The files of each message: no more than it may have, nor heavier than one file may be."""
+    groups: list[tuple[Media, ...]] = []
+    for one in media:
+        limit = features.media.get(one.kind)
+        last = groups[-1] if groups else ()
+        weight = sum(other.size or 0 for other in last) + (one.size or 0)
+        if last and len(last) < features.files and (limit is None or weight <= limit.max_bytes):
+            groups[-1] = (*last, one)
+        else:
+            groups.append((one,))
+    return groups
 
 
 def _takes(buttons: tuple[Button, ...], features: Features) -> bool:

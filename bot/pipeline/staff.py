@@ -3,7 +3,7 @@
 Taking over and handing back commit at once; what is to leave goes through the lane like everything else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from bot.crm.activity import add_note
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
-from bot.messages import Features
+from bot.messages import Features, Media
+from bot.pipeline.payloads import media_to_json
 from bot.records.tx import Record, Tx, create, get
 
 MAX_TEXT = 100_000
@@ -79,17 +80,20 @@ def _mark(tx: Tx, conversation: Record, kind: str) -> None:
     tx.notify("lane", conversation["lane_id"])
 
 
-def reply(tx: Tx, conversation_id: str, text: str, features_of: FeaturesOf) -> Reply:
-    """Answer the customer; a conversation the bot owns is taken over first. `features_of(account id)`.
+def reply(
+    tx: Tx, conversation_id: str, text: str, features_of: FeaturesOf, media: Sequence[Media] = ()
+) -> Reply:
+    """Answer the customer; a conversation the bot owns is taken over first. `features_of(account id)`;
+    `media`: stored files that fit the channel (`bot.media.fitting`).
 
     Raises GateRefused (blocked, stopped) before anything is stored. With a closed window the text waits."""
     tx.require("create", "messages")
-    words = _checked(text)
+    words = text.strip() if media and not text.strip() else _checked(text)
     conversation = get_conversation(tx, conversation_id)
     held = _ask_gate(tx, conversation, features_of(conversation["channel_account_id"]))
     if conversation["owner"] == "bot" or conversation["assignee_id"] is None:
         take_over(tx, conversation_id, "replied")
-    return _append(tx, conversation, words, held)
+    return _append(tx, conversation, words, held, media)
 
 
 def _checked(text: str) -> str:
@@ -120,7 +124,7 @@ def _ask_gate(tx: Tx, conversation: Record, features: Features) -> str | None:
     return verdict.reason
 
 
-def _append(tx: Tx, conversation: Record, text: str, held: str | None) -> Reply:
+def _append(tx: Tx, conversation: Record, text: str, held: str | None, media: Sequence[Media] = ()) -> Reply:
     message_id = new_id()
     payload: dict[str, Any] = {
         "message_id": message_id,
@@ -131,6 +135,8 @@ def _append(tx: Tx, conversation: Record, text: str, held: str | None) -> Reply:
         "team_id": tx.actor.team_id,
         "name": tx.actor.name,
     }
+    if media:
+        payload["media"] = [media_to_json(one) for one in media]
     event = inbox.NewEvent(
         conversation["channel_account_id"], f"reply:{message_id}", "reply", payload, conversation["lane_id"]
     )

@@ -67,9 +67,10 @@ def test_any_markup(html):
     "piece", ["<a ", "<!--", '<a "', "<div class=gmail_quote>", "<hr>", "<", "&", "</p>", "<p>a@b:"]
 )
 def test_quick_on_hostile_markup(piece):
-    started = time.perf_counter()
+    # Quadratic work would take minutes here: the CPU's own time, so that a busy machine does not matter.
+    started = time.process_time()
     reply_from_html(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 20
 
 
 def mixed(*parts: str) -> bytes:

@@ -1,11 +1,13 @@
 """A customer and an agent, each in a real browser."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.ids import new_id
+from tests.support.recordings import picture
 from tests.web.conftest import PASSWORD, Site
 
 
@@ -131,3 +133,40 @@ def test_rooms_fit_their_screen_and_name_their_fields(site: Site, pages: Any, wi
             .map((e) => e.outerHTML.slice(0, 120))"""
         )
         assert unnamed == [], room
+
+
+def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path) -> None:
+    customer = pages(1440)
+    customer.goto(f"{site.url}/?lang=en")
+    widget = customer.locator("#samvad-widget")
+    write(customer, f"Hello, please send me the estimate {new_id()[-8:]}")
+    widget.locator(".theirs").first.wait_for()
+    visitor = customer.evaluate(
+        "JSON.parse(localStorage.getItem(Object.keys(localStorage).find((k) => k.endsWith(':token'))))"
+    ).split(".")[0]
+
+    agent = pages(1440)
+    sign_in(agent, site, site.user("manager"))
+    agent.goto(f"{site.url}/console/conversations?tab=all")
+    agent.locator(".row", has_text=f"Visitor {visitor[-4:]}").click()
+    (tmp_path / "dent.webp").write_bytes(picture("WEBP"))
+    (tmp_path / "estimate.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "wrong.txt").write_text("not this one")
+    agent.set_input_files("#composer [type=file]", [tmp_path / name for name in ("dent.webp", "wrong.txt")])
+    agent.get_by_role("button", name="Remove: wrong.txt").click()
+    agent.set_input_files("#composer [type=file]", tmp_path / "estimate.pdf")  # beside what was chosen
+    agent.get_by_role("button", name="Record a voice note").click()
+    agent.wait_for_timeout(1200)
+    agent.get_by_role("button", name="Stop recording").click()
+    agent.locator(".chosen li", has_text="voice-note").wait_for()
+    assert agent.locator(".chosen li").count() == 3
+    agent.fill("#composer textarea", "Here you are")
+    agent.keyboard.press("Control+Enter")
+    widget.locator(".theirs", has_text="Here you are").wait_for()
+    widget.locator(".theirs audio").wait_for()
+    assert agent.locator(".chosen li").count() == 0
+    sound = widget.locator(".theirs audio")
+    customer.wait_for_function(
+        "(one) => one.readyState > 0 || (one.load(), false)", arg=sound.element_handle()
+    )
+    assert sound.evaluate("(one) => one.duration") > 0.5

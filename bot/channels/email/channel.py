@@ -31,7 +31,11 @@ from bot.settings import Settings
 
 _FEATURES = Features(
     text_limit=TEXT_LIMIT,
-    media={kind: MediaLimit(SIZE_LIMIT * 2 // 3) for kind in MediaKind},
+    media={kind: MediaLimit(SIZE_LIMIT * 2 // 3) for kind in MediaKind}
+    | {MediaKind.VOICE: MediaLimit(SIZE_LIMIT * 2 // 3, ("audio/mp4", "audio/mpeg"))},
+    files=20,
+    captioned=frozenset(MediaKind),
+    caption_limit=TEXT_LIMIT,
     gather_ms=0,
 )
 _TIMEOUT_SECONDS = 30.0

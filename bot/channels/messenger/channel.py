@@ -41,12 +41,13 @@ _MESSENGER = Features(
     media={
         MediaKind.IMAGE: _IMAGE,
         MediaKind.AUDIO: MediaLimit(_FILE_LIMIT),
-        MediaKind.VOICE: MediaLimit(_FILE_LIMIT),
+        MediaKind.VOICE: MediaLimit(_FILE_LIMIT, ("audio/mp4", "audio/mpeg")),
         MediaKind.VIDEO: MediaLimit(_FILE_LIMIT),
         MediaKind.DOCUMENT: MediaLimit(_FILE_LIMIT),
         MediaKind.STICKER: _IMAGE,
     },
     window=timedelta(hours=24),
+    staff_window=timedelta(days=7),
     receipts=True,
 )
 _INSTAGRAM = Features(
@@ -62,6 +63,7 @@ _INSTAGRAM = Features(
         MediaKind.DOCUMENT: MediaLimit(_FILE_LIMIT, ("application/pdf",)),
     },
     window=timedelta(hours=24),
+    staff_window=timedelta(days=7),
     receipts=True,
 )
 _META_HOSTS = (".fbsbx.com", ".fbcdn.net", ".cdninstagram.com", ".facebook.com", ".instagram.com")

@@ -55,7 +55,15 @@ _FEATURES = Features(
     text_limit=TEXT_LIMIT,
     buttons=20,
     button_title_limit=64,
-    media={kind: MediaLimit(10 * 1024 * 1024 if kind is MediaKind.IMAGE else _UPLOAD) for kind in MediaKind},
+    media={
+        MediaKind.IMAGE: MediaLimit(10 * 1024 * 1024, ("image/jpeg", "image/png", "image/webp")),
+        MediaKind.AUDIO: MediaLimit(_UPLOAD, ("audio/mpeg", "audio/mp4")),
+        MediaKind.VOICE: MediaLimit(_UPLOAD, ("audio/ogg", "audio/mpeg", "audio/mp4")),
+        MediaKind.VIDEO: MediaLimit(_UPLOAD, ("video/mp4",)),
+        MediaKind.DOCUMENT: MediaLimit(_UPLOAD),
+    },
+    captioned=frozenset(MediaKind),
+    caption_limit=CAPTION_LIMIT,
     typing=True,
     per_second=30.0,
 )
@@ -299,6 +307,8 @@ async def _send_file(
         return await bot.send_photo(chat, file, caption=caption, reply_parameters=reply, reply_markup=markup)
     if media.kind is MediaKind.VOICE:
         return await bot.send_voice(chat, file, caption=caption, reply_parameters=reply, reply_markup=markup)
+    if media.kind is MediaKind.AUDIO:
+        return await bot.send_audio(chat, file, caption=caption, reply_parameters=reply, reply_markup=markup)
     if media.kind is MediaKind.VIDEO:
         return await bot.send_video(chat, file, caption=caption, reply_parameters=reply, reply_markup=markup)
     return await bot.send_document(chat, file, caption=caption, reply_parameters=reply, reply_markup=markup)

@@ -33,10 +33,30 @@ from bot.settings import Settings
 
 TEXT_LIMIT = 1600
 _MB = 1024 * 1024
-_SMS = Features(text_limit=TEXT_LIMIT, receipts=True, stop_is_silent=True)
+_AUDIO = ("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg")
+_LINKS_TAKE = 300
+_SMS = Features(
+    text_limit=TEXT_LIMIT,
+    # To North America they go as MMS, which holds 5 MB; elsewhere as links in the text.
+    media={kind: MediaLimit(5 * _MB) for kind in MediaKind},
+    captioned=frozenset(MediaKind),
+    caption_limit=TEXT_LIMIT - _LINKS_TAKE,
+    by_link=True,
+    receipts=True,
+    stop_is_silent=True,
+)
 _WHATSAPP = Features(
     text_limit=TEXT_LIMIT,
-    media={kind: MediaLimit(16 * _MB) for kind in MediaKind if kind is not MediaKind.STICKER},
+    media={
+        MediaKind.IMAGE: MediaLimit(5 * _MB, ("image/jpeg", "image/png")),
+        MediaKind.AUDIO: MediaLimit(16 * _MB, _AUDIO),
+        MediaKind.VOICE: MediaLimit(16 * _MB, ("audio/ogg",)),
+        MediaKind.VIDEO: MediaLimit(16 * _MB, ("video/mp4", "video/3gpp")),
+        MediaKind.DOCUMENT: MediaLimit(16 * _MB),
+    },
+    captioned=frozenset({MediaKind.IMAGE}),
+    caption_limit=1024,
+    by_link=True,
     window=timedelta(hours=24),
     receipts=True,
 )
@@ -213,6 +233,6 @@ def _content(message: OutboundMessage) -> dict[str, Any]:
 
 
 def _public_link(media: Media) -> str:
-    if not media.ref.startswith("https://"):
+    if not media.ref.startswith(("https://", "http://")):
         raise ChannelRejected("Twilio fetches files from public links only.")
     return media.ref

@@ -10,6 +10,8 @@ from bot.messages import (
     InboundMessage,
     Listener,
     Media,
+    MediaKind,
+    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,
@@ -23,7 +25,19 @@ Publish = Callable[[str, str], Awaitable[None]]
 ACCOUNT = "web"
 TEXT_LIMIT = 4096
 _ID_LIMIT = 200
-_FEATURES = Features(text_limit=TEXT_LIMIT, buttons=20, button_title_limit=80, typing=True)
+_FILE_LIMIT = 25 * 1024 * 1024
+_FEATURES = Features(
+    text_limit=TEXT_LIMIT,
+    buttons=20,
+    button_title_limit=80,
+    media={kind: MediaLimit(_FILE_LIMIT) for kind in MediaKind}
+    | {MediaKind.VOICE: MediaLimit(_FILE_LIMIT, ("audio/mp4", "audio/mpeg"))},
+    files=10,
+    captioned=frozenset(MediaKind),
+    caption_limit=TEXT_LIMIT,
+    by_link=True,
+    typing=True,
+)
 
 
 class WebChat:

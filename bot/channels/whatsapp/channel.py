@@ -7,7 +7,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
-from bot.channels.whatsapp.compose import LIST_ROWS, TEXT_LIMIT, TITLE_LIMIT, compose
+from bot.channels.whatsapp.compose import CAPTION_LIMIT, LIST_ROWS, TEXT_LIMIT, TITLE_LIMIT, compose
 from bot.channels.whatsapp.errors import to_channel_error
 from bot.channels.whatsapp.parse import parse_payload
 from bot.errors import ChannelRejected, ChannelRetryable
@@ -34,11 +34,14 @@ _FEATURES = Features(
     media={
         MediaKind.IMAGE: MediaLimit(5 * _MB, ("image/jpeg", "image/png")),
         MediaKind.AUDIO: MediaLimit(16 * _MB, _AUDIO),
-        MediaKind.VOICE: MediaLimit(16 * _MB, _AUDIO),
+        # Only Opus in Ogg is shown as a voice note.
+        MediaKind.VOICE: MediaLimit(16 * _MB, ("audio/ogg",)),
         MediaKind.VIDEO: MediaLimit(16 * _MB, ("video/mp4", "video/3gpp")),
         MediaKind.DOCUMENT: MediaLimit(100 * _MB),
         MediaKind.STICKER: MediaLimit(500 * 1024, ("image/webp",)),
     },
+    captioned=frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.DOCUMENT}),
+    caption_limit=CAPTION_LIMIT,
     window=timedelta(hours=24),
     templates=True,
     receipts=True,

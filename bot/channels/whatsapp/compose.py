@@ -74,4 +74,6 @@ def _media(message: OutboundMessage, media: Media, media_id: str | None) -> dict
         item["caption"] = message.text[:CAPTION_LIMIT]
     if media.filename and kind == "document":
         item["filename"] = media.filename
+    if media.kind is MediaKind.VOICE:
+        item["voice"] = True
     return {"type": kind, kind: item}

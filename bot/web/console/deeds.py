@@ -1,14 +1,23 @@
 """What agents do in conversations: every button of the thread."""
 
+import asyncio
+from typing import Any
+
 from aiohttp import web
 
 from bot.conversations.conversation import get_conversation
 from bot.crm.contact import set_blocked
+from bot.errors import InvalidInput
+from bot.media.fitting import bare, fit, kind_of
+from bot.messages import Media
 from bot.pipeline import staff
 from bot.records.tx import Tx
 from bot.web.console.door import Viewer, room, show, wants_fragment
 from bot.web.console.inbox import refreshed
 
+MOST_FILES = 10
+RECORDED = "voice-note."
+"""How the composer names what an agent spoke into it."""
 STARTABLE = ("whatsapp", "sms", "email", "telegram")
 
 
@@ -39,15 +48,39 @@ async def hand_back(request: web.Request, viewer: Viewer) -> web.StreamResponse:
 
 @room
 async def say(request: web.Request, viewer: Viewer) -> web.StreamResponse:
-    """POST …/say: a reply to the customer, or a private note."""
+    """POST …/say: a reply to the customer, with files if there are any, or a private note."""
     app, which = viewer.app, request.match_info["id"]
     form = await request.post()
     text = str(form.get("text", ""))
     if form.get("mode") == "note":
         await app.store.run(staff.note, viewer.actor, which, text)
         return await _done(request, viewer, which)
-    sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features)
+    files = await _files(viewer, which, form.getall("files", []))
+    sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features, files)
     return await _done(request, viewer, which, "console.held" if sent.held else "")
+
+
+async def _files(viewer: Viewer, which: str, given: list[Any]) -> list[Media]:
+    """The uploads, kept, as the conversation's channel takes them. Raises InvalidInput."""
+    uploads = [one for one in given if isinstance(one, web.FileField) and one.filename]
+    if not uploads:
+        return []
+    if len(uploads) > MOST_FILES:
+        raise InvalidInput(f"At most {MOST_FILES} files go at once", field="files")
+    app = viewer.app
+    conversation = await app.store.read(get_conversation, viewer.actor, which)
+    features = app.runtime.features(conversation["channel_account_id"])
+    kept = []
+    for one in uploads:
+        content = await asyncio.to_thread(one.file.read)
+        if not content:
+            raise InvalidInput(f"{one.filename} is empty", field="files")
+        mime = bare(one.content_type, one.filename)
+        kind = kind_of(mime, recorded=one.filename.startswith(RECORDED))
+        ref = await asyncio.to_thread(app.media.put, content)
+        media = Media(kind, ref, mime, one.filename[:200], len(content))
+        kept.append(await fit(app.media, media, features))
+    return kept
 
 
 @room

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bot.crm.user import actor_for_session
-from bot.errors import Forbidden, NotSignedIn, SamvadError
+from bot.errors import Forbidden, NotSignedIn, SamvadError, TooLarge
 from bot.records.actor import SYSTEM, Actor
 from bot.web.keys import APP
 from bot.web.pages.site import STAFF_LANGUAGES, pick_language, render
@@ -114,6 +114,8 @@ def room(handler: Room) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             return await handler(request, viewer)
         except SamvadError as error:
             return tell(request, viewer, error)
+        except web.HTTPRequestEntityTooLarge as error:
+            return tell(request, viewer, TooLarge(error.text or "The form is too large"))
 
     return guarded
 
@@ -154,7 +156,11 @@ def tell(request: web.Request, viewer: Viewer, error: SamvadError) -> web.Respon
     text = words.say(key if reason and words.has(key) else error.locale_key, viewer.lang)
     field = error.data.get("field")
     if isinstance(field, str) and words.has(f"console.wrong.{field}"):
-        text = words.say(f"console.wrong.{field}", viewer.lang)
+        takes = ", ".join(
+            words.say(f"console.takes.{kind}", viewer.lang, size=size)
+            for kind, size in error.data.get("takes", {}).items()
+        )
+        text = words.say(f"console.wrong.{field}", viewer.lang, takes=takes or "–")
     if wants_fragment(request):
         response = show(request, viewer, "_notice.html", status=error.status, text=text)
         response.headers.update({"HX-Retarget": "#toast", "HX-Reswap": "innerHTML"})

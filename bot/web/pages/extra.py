@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.media import extension, shown_inline
+from bot.messages import Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ def files_of(message: Mapping[str, Any]) -> list[File]:
         name = str(item.get("filename") or f"{kind}{extension(mime)}")
         found.append(File(place, kind, mime, name, item.get("size"), str(item.get("ref") or "")))
     return found
+
+
+def file_of(media: Media, place: int = 0) -> File:
+    """A stored file by itself."""
+    name = media.filename or f"{media.kind.value}{extension(media.mime)}"
+    return File(place, media.kind.value, media.mime, name, media.size, media.ref)
 
 
 def buttons_of(message: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -6,7 +6,9 @@ from aiohttp import web
 
 from bot.errors import NotFound
 from bot.media import MediaStore
-from bot.web.pages.extra import File
+from bot.web.keys import APP
+from bot.web.pages.extra import File, file_of
+from bot.web.pages.site import public
 
 
 def send_file(store: MediaStore, file: File) -> web.FileResponse:
@@ -25,3 +27,13 @@ def send_file(store: MediaStore, file: File) -> web.FileResponse:
             "Cache-Control": "private, max-age=86400",
         },
     )
+
+
+@public
+async def linked_file(request: web.Request) -> web.StreamResponse:
+    """GET /files/{token}: a file for whoever was given its link."""
+    app = request.app[APP]
+    media = app.runtime.links.open(request.match_info["token"])
+    if media is None:
+        raise NotFound("That link is not ours, or too old")
+    return send_file(app.media, file_of(media))

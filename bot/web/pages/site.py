@@ -143,7 +143,7 @@ def secure(request: web.Request, response: web.StreamResponse) -> None:
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+            "Permissions-Policy": "camera=(), microphone=(self), geolocation=()",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
     )

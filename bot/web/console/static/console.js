@@ -4,3 +4,4 @@ import "./list.js";
 import "./composer.js";
 import "./live.js";
 import "./page.js";
+import "./attach.js";

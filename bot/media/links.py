@@ -1,0 +1,45 @@
+"""Links to stored files for who cannot sign in: providers that fetch them, customers who read an SMS.
+
+The link itself is the permission: signed by us, for one file, for a while.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot import clock
+from bot.messages import Media, MediaKind
+
+LASTS = timedelta(days=90)
+_PREFIX = "file:"
+
+
+@dataclass(frozen=True, slots=True)
+class FileLinks:
+    """`sign` and `unsign` are those of our tokens; `base_url` is where the world reaches us."""
+
+    sign: Callable[[str], str]
+    unsign: Callable[[str], str | None]
+    base_url: str
+
+    def path(self, media: Media) -> str:
+        """`/files/<token>`, good for 90 days."""
+        until = int((clock.now() + LASTS).timestamp())
+        packed = json.dumps([media.ref, media.kind.value, media.mime, media.filename, until]).encode()
+        return "/files/" + self.sign(_PREFIX + base64.urlsafe_b64encode(packed).decode())
+
+    def url(self, media: Media) -> str:
+        """The whole address."""
+        return self.base_url + self.path(media)
+
+    def open(self, token: str) -> Media | None:
+        """The file that a link names; None when it is not ours or too old."""
+        value = self.unsign(token)
+        if value is None or not value.startswith(_PREFIX):
+            return None
+        ref, kind, mime, name, until = json.loads(base64.urlsafe_b64decode(value.removeprefix(_PREFIX)))
+        if until < clock.now().timestamp():
+            return None
+        return Media(MediaKind(kind), ref, mime, name)

@@ -4,13 +4,16 @@ An adapter turns a provider's bytes into `InboundMessage` and `StatusUpdate`, an
 `OutboundMessage` into a provider call. The core keeps the books.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol, runtime_checkable
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
+_HOLE = re.compile(r"\{\{\s*(\w{1,60})\s*\}\}")
 InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
 
 
@@ -188,6 +191,72 @@ def numbered(text: str, buttons: Sequence[Button]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplatePart:
+    """Something to fill in: `name` ("1", "order") in `part`: header, body, button.0, code.0, or any."""
+
+    part: str
+    name: str
+    example: str = ""
+
+    @property
+    def key(self) -> str:
+        """What a filled-in value is found by."""
+        return f"{self.part}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text that the provider approved beforehand. `{{name}}` stands for what is filled in.
+
+    `status` approved, pending, rejected, paused or disabled; `category` utility, marketing or
+    authentication; `header_file` is image, video or document where a file heads it."""
+
+    external_id: str
+    name: str
+    lang: str
+    category: str
+    status: str
+    body: str
+    reason: str = ""
+    header: str = ""
+    header_file: str = ""
+    footer: str = ""
+    buttons: tuple[Button, ...] = ()
+    params: tuple[TemplatePart, ...] = ()
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """What the customer will read; what is not filled in yet stays as `{{name}}`."""
+        return "\n\n".join(
+            text
+            for text in (
+                self._fill("header", self.header, values),
+                self._fill("body", self.body, values),
+                self.footer,
+            )
+            if text
+        )
+
+    def _fill(self, part: str, text: str, values: Mapping[str, str]) -> str:
+        return _HOLE.sub(
+            lambda hole: values.get(f"{part}.{hole[1]}") or values.get(f"any.{hole[1]}") or hole[0], text
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateUse:
+    """A template in a message, with its values by `TemplatePart.key`."""
+
+    template: Template
+    values: Mapping[str, str]
+
+
+def holes(part: str, text: str, examples: Mapping[str, str] = MappingProxyType({})) -> list[TemplatePart]:
+    """What is to be filled in in a text of a template, each once, in order."""
+    names = dict.fromkeys(match[1] for match in _HOLE.finditer(text))
+    return [TemplatePart(part, name, examples.get(name, "")) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """One message to a customer, already cut to the channel's features by the core.
 
@@ -208,6 +277,8 @@ class OutboundMessage:
     reference: str = ""
     """A token that finds the conversation again when a mail client drops the headers."""
     automatic: bool = True
+    template: TemplateUse | None = None
+    """Sent instead of `text`, which says what the customer will read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +326,10 @@ class Features:
     """Messages a second that the provider takes of one account; 0: no limit of its own."""
     stop_is_silent: bool = False
     """After STOP the provider lets nothing out at all, no answers either (SMS)."""
+
+    def by_template(self) -> "Features":
+        """The same for an approved template, which no window holds back."""
+        return replace(self, window=None, staff_window=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,3 +389,11 @@ class Channel(Protocol):
 
     def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream an inbound file. Raises ChannelRetryable, ChannelRejected."""
+
+
+@runtime_checkable
+class Templated(Channel, Protocol):
+    """A channel whose provider approves message templates."""
+
+    async def templates(self) -> Sequence[Template]:
+        """All that the provider has for us now. Raises ChannelRetryable, ChannelRejected."""

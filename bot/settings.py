@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     twilio_api_url: str = Field("", description="Root of the Twilio API, for tests and proxies")
 
     whatsapp_phone_number_id: str = Field("", description="WhatsApp Cloud API: phone number id")
+    whatsapp_business_account_id: str = Field(
+        "", description="WhatsApp Cloud API: business account id, for templates"
+    )
     whatsapp_access_token: SecretStr = Field(SecretStr(""), description="WhatsApp Cloud API: token")
     whatsapp_app_secret: SecretStr = Field(SecretStr(""), description="Meta app secret; signs webhooks")
     whatsapp_verify_token: SecretStr = Field(SecretStr(""), description="Token of the webhook hand-shake")

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from bot.conversations.channel_account import CHANNEL_ACCOUNT
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE
+from bot.conversations.template import TEMPLATE
 from bot.crm.account import ACCOUNT
 from bot.crm.activity import ACTIVITY
 from bot.crm.article import ARTICLE
@@ -60,6 +61,7 @@ ENTITIES: dict[str, Entity] = {
         USER,
         TEAM,
         CHANNEL_ACCOUNT,
+        TEMPLATE,
         NOTIFICATION,
         BUSINESS_PROFILE,
     )

@@ -16,10 +16,10 @@ from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
-from bot.messages import ChannelName, Features, InboundMessage, Media
+from bot.messages import ChannelName, Features, InboundMessage, Media, TemplateUse
 from bot.pipeline import files
 from bot.pipeline.load import LaneState
-from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json
+from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import fit, with_files
 from bot.pipeline.writes import TurnWrites, carry_out
@@ -71,6 +71,7 @@ class StaffText:
     author_id: str | None
     purpose: gate.Purpose
     media: tuple[Media, ...] = ()
+    template: TemplateUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +242,8 @@ class TurnCommit:
                     self._write(contact_id, now, stopped_at, purpose, text, extra)
         if staff is not None:
             message_id = staff.message_id
-            for text, media in with_files(staff.text, staff.media, self.features):
-                files_extra: dict[str, Any] | None = (
-                    {"media": [media_to_json(one) for one in media]} if media else None
-                )
-                self._write(contact_id, now, stopped_at, staff.purpose, text, files_extra, staff, message_id)
+            for text, beside in parts_of(staff, self.features):
+                self._write(contact_id, now, stopped_at, staff.purpose, text, beside, staff, message_id)
                 message_id = new_id()
             if staff.author == "agent":
                 now["waiting_since"] = None
@@ -263,7 +261,8 @@ class TurnCommit:
         message_id: str = "",
     ) -> None:
         """One message to leave, if the gate lets it."""
-        verdict = gate.check(purpose, self._recipient(now, stopped_at), self.features, self.now)
+        features = self.features if not (extra and "template" in extra) else self.features.by_template()
+        verdict = gate.check(purpose, self._recipient(now, stopped_at), features, self.now)
         if not verdict.open:
             metrics.REFUSED.labels(verdict.reason).inc()
             if staff is None or staff.author != "agent":
@@ -382,6 +381,21 @@ def new_conversation(lane_row: Record, contact_id: str, channel: ChannelName, su
         "escalation_level": 0,
         "held": False,
     }
+
+
+def parts_of(staff: StaffText, features: Features) -> list[tuple[str, dict[str, Any] | None]]:
+    """What a person sends as messages: (text, what goes beside it). A template is one whole."""
+    if staff.template is not None:
+        beside: dict[str, Any] = {"template": template_to_json(staff.template)}
+        if staff.template.template.buttons:
+            beside["buttons"] = buttons_to_json(staff.template.template.buttons)
+        if staff.media:
+            beside["media"] = [media_to_json(one) for one in staff.media]
+        return [(staff.text, beside)]
+    return [
+        (text, {"media": [media_to_json(one) for one in media]} if media else None)
+        for text, media in with_files(staff.text, staff.media, features)
+    ]
 
 
 def preview(said: InboundMessage) -> str:

@@ -21,7 +21,7 @@ from bot.pipeline import files
 from bot.pipeline.commit import Outgoing
 from bot.pipeline.load import read_conversation
 from bot.pipeline.pace import Pace
-from bot.pipeline.payloads import media_from_json
+from bot.pipeline.payloads import media_from_json, template_from_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.store import explain
@@ -245,6 +245,7 @@ def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:
         thread=tuple(data.get("thread", ())),
         reference=data.get("reference", ""),
         automatic=data.get("automatic", True),
+        template=template_from_json(data["template"]) if "template" in data else None,
     )
 
 
@@ -310,6 +311,8 @@ def _refused(tx: Tx, runtime: Runtime, row: Any) -> str | None:
     weighed = row["purpose"] == "business" and row["stopped_at"] is None
     purpose: gate.Purpose = "answer" if weighed else row["purpose"]
     features = runtime.features(row["channel_account_id"])
+    if "template" in row["payload"]:
+        features = features.by_template()
     verdict = gate.check(purpose, recipient, features, tx.now)
     if verdict.reason == "window_closed":
         table = CONVERSATION.table

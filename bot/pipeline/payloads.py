@@ -1,5 +1,6 @@
 """The message vocabulary as JSON, for the inbox and the outbox. Small and by hand: it is on the hot path."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,9 @@ from bot.messages import (
     MediaKind,
     Status,
     StatusUpdate,
+    Template,
+    TemplatePart,
+    TemplateUse,
 )
 
 
@@ -102,6 +106,19 @@ def status_to_json(update: StatusUpdate) -> dict[str, Any]:
 def status_from_json(data: dict[str, Any]) -> tuple[str | None, str, Status, str]:
     """(outbox id, external id, status, reason)."""
     return data["outbox_id"], data["external_id"], Status(data["status"]), data["reason"]
+
+
+def template_to_json(use: TemplateUse) -> dict[str, Any]:
+    """A template with what was filled in."""
+    return {**asdict(use.template), "values": dict(use.values)}
+
+
+def template_from_json(data: dict[str, Any]) -> TemplateUse:
+    """The inverse of `template_to_json`."""
+    known = {name: value for name, value in data.items() if name not in ("values", "buttons", "params")}
+    buttons = tuple(Button(**one) for one in data["buttons"])
+    params = tuple(TemplatePart(**one) for one in data["params"])
+    return TemplateUse(Template(**known, buttons=buttons, params=params), data["values"])
 
 
 def extra_of(message: InboundMessage) -> dict[str, Any] | None:

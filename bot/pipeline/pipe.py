@@ -13,13 +13,14 @@ from bot.pipeline.receive import Receiver
 from bot.pipeline.recover import Recovery
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.statuses import Statuses
+from bot.pipeline.templates import Templates
 from bot.records import lease
 from bot.records.actor import SYSTEM
 from bot.records.store import explain
 
 _log = logger("pipe")
 LISTENER_LEASE = timedelta(seconds=20)
-LOCAL_TOPICS = frozenset({"lane", "status", "outbox", "media"})
+LOCAL_TOPICS = frozenset({"lane", "status", "outbox", "media", "template"})
 """Notices that a serving process keeps to itself: another would only fight it for the same lane."""
 
 
@@ -33,6 +34,7 @@ class Pipe:
         self.lanes = Lanes(runtime, self.deliverer.hand_over, lambda: self.receiver.in_flight)
         self.statuses = Statuses(runtime)
         self.files = Files(runtime)
+        self.templates = Templates(runtime)
         self.receiver = Receiver(runtime, self.lanes.wake, self.statuses.wake)
         self.recovery = Recovery(runtime, self.lanes.wake, self.deliverer.wake)
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,10 +48,12 @@ class Pipe:
             for listener in channel.listeners():
                 self._tasks.append(asyncio.create_task(self._listen(channel, listener)))
         self.recovery.open()
+        self.templates.open()
 
     async def close(self) -> None:
         """Stop taking in, finish the turns that run, let what is leaving leave."""
         await self.recovery.close()
+        await self.templates.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -80,6 +84,8 @@ class Pipe:
                 self.deliverer.wake(notice.id)
             elif notice.topic == "media":
                 self.files.wake(notice.id)
+            elif notice.topic == "template":
+                self.templates.wake()
 
     async def _listen(self, channel: Channel, listener: Listener) -> None:
         """Run a listener for ever, under a lease where there may be one only."""

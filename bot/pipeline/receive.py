@@ -198,6 +198,7 @@ def _tell_admins(tx: Tx, account_id: str, notice: AccountNotice) -> bool:
     event = NewEvent(account_id, notice.event_key, "notice", payload, None, state="done")
     if not inbox.append(tx, [event]):
         return False
+    tx.notify("template", account_id)  # it may be about one of them
     data = {"channel": notice.channel, "text": notice.text}
     for user in staff_to_tell(tx, ("admin",)):
         notify_user(tx, user["id"], "notify.channel_notice", data, "/console")

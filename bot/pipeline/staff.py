@@ -3,7 +3,7 @@
 Taking over and handing back commit at once; what is to leave goes through the lane like everything else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from bot.conversations.channel_account import CHANNEL_ACCOUNT
 from bot.conversations.conversation import CONVERSATION, change_owner, get_conversation
 from bot.conversations.lane import NewLane, ensure_lanes, lanes
 from bot.conversations.message import MESSAGE, messages
+from bot.conversations.template import as_template, get_template
 from bot.conversations.timer import cancel_timer
 from bot.crm.activity import add_note
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
-from bot.messages import Features, Media
-from bot.pipeline.payloads import media_to_json
+from bot.messages import Features, Media, TemplateUse
+from bot.pipeline.payloads import media_to_json, template_to_json
 from bot.records.tx import Record, Tx, create, get
 
 MAX_TEXT = 100_000
@@ -96,6 +97,43 @@ def reply(
     return _append(tx, conversation, words, held, media)
 
 
+def send_template(
+    tx: Tx,
+    conversation_id: str,
+    template_id: str,
+    values: Mapping[str, str],
+    media: Sequence[Media] = (),
+) -> Reply:
+    """Answer with an approved template, which leaves however long ago the customer wrote. `values` by
+    `TemplatePart.key`; `media`: the one file that heads it, where one does.
+
+    Raises InvalidInput that names what is missing, Conflict for one that is not approved, GateRefused."""
+    tx.require("create", "messages")
+    row = get_template(tx, template_id)
+    use = fill_in(row, values, media)
+    conversation = get_conversation(tx, conversation_id)
+    if row["channel_account_id"] != conversation["channel_account_id"]:
+        raise InvalidInput("This template belongs to another channel", field="template")
+    _ask_gate(tx, conversation, Features(text_limit=MAX_TEXT))
+    if conversation["owner"] == "bot" or conversation["assignee_id"] is None:
+        take_over(tx, conversation_id, "replied")
+    return _append(tx, conversation, use.template.filled(use.values), None, media, use)
+
+
+def fill_in(row: Record, values: Mapping[str, str], media: Sequence[Media] = ()) -> TemplateUse:
+    """A template with its values. Raises InvalidInput, Conflict."""
+    template = as_template(row)
+    if template.status != "approved":
+        raise Conflict("Only approved templates can be sent", reason="template_not_approved")
+    # WhatsApp refuses line ends, tabs and runs of spaces in what is filled in.
+    given = {part.key: " ".join(values.get(part.key, "").split()) for part in template.params}
+    if missing := [part for part in template.params if not given[part.key]]:
+        raise InvalidInput(f"Fill in {{{{{missing[0].name}}}}}", field="template_values")
+    if bool(template.header_file) != bool(media) or len(media) > 1:
+        raise InvalidInput(f"This template takes {template.header_file or 'no'} file", field="template_file")
+    return TemplateUse(template, given)
+
+
 def _checked(text: str) -> str:
     words = text.strip()
     if not words:
@@ -124,7 +162,14 @@ def _ask_gate(tx: Tx, conversation: Record, features: Features) -> str | None:
     return verdict.reason
 
 
-def _append(tx: Tx, conversation: Record, text: str, held: str | None, media: Sequence[Media] = ()) -> Reply:
+def _append(
+    tx: Tx,
+    conversation: Record,
+    text: str,
+    held: str | None,
+    media: Sequence[Media] = (),
+    template: TemplateUse | None = None,
+) -> Reply:
     message_id = new_id()
     payload: dict[str, Any] = {
         "message_id": message_id,
@@ -137,6 +182,8 @@ def _append(tx: Tx, conversation: Record, text: str, held: str | None, media: Se
     }
     if media:
         payload["media"] = [media_to_json(one) for one in media]
+    if template is not None:
+        payload["template"] = template_to_json(template)
     event = inbox.NewEvent(
         conversation["channel_account_id"], f"reply:{message_id}", "reply", payload, conversation["lane_id"]
     )

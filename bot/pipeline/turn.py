@@ -30,7 +30,7 @@ from bot.messages import InboundMessage
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
-from bot.pipeline.payloads import media_from_json, message_from_json
+from bot.pipeline.payloads import media_from_json, message_from_json, template_from_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx
@@ -199,6 +199,7 @@ class Turns:
             author_id=data.get("user_id"),
             purpose="staff" if staff else "business",
             media=tuple(media_from_json(one) for one in data.get("media", ())),
+            template=template_from_json(data["template"]) if "template" in data else None,
         )
         if (wanted := data.get("conversation_id")) != state.lane["conversation_id"]:
             found = await self._runtime.store.read(read_conversation, BOT, wanted)

@@ -36,6 +36,7 @@ _TABLE: dict[str, dict[str, frozenset[str]]] = {
     "users": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
     "teams": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
     "channel_accounts": {"manager": _R},
+    "templates": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
     "outbox": {"agent": _RW, "rep": _RW, "manager": _RW},
     "business": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
     "timers": {"manager": _R},

@@ -1,6 +1,7 @@
 """Twilio's message resource on the loopback, for SMS and WhatsApp."""
 
 import base64
+import json
 import uuid
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -47,6 +48,9 @@ class TwilioEmulator(Server, Waits):
         """Form fields taken, in order, each with the `Sid` it was given."""
         self.unsubscribed: set[str] = set()
         """Numbers that have sent STOP: refused with 21610."""
+        self.contents: list[dict[str, Any]] = []
+        """Contents with their approvals, as Twilio lists them."""
+        self._app.router.add_get("/v1/ContentAndApprovals", self._contents)
         self._app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._messages)
 
     @property
@@ -159,6 +163,32 @@ class TwilioEmulator(Server, Waits):
             return cut(request)
         return web.json_response(self._resource(form, sid), status=201)
 
+    async def _contents(self, request: web.Request) -> web.StreamResponse:
+        begin, size = int(request.query.get("Page", 0)), int(request.query.get("PageSize", 50))
+        page = self.contents[begin * size : (begin + 1) * size]
+        more = (begin + 1) * size < len(self.contents)
+        url = f"https://content.twilio.com{request.path}"
+        meta = {
+            "key": "contents",
+            "page": begin,
+            "page_size": size,
+            "url": url,
+            "first_page_url": url,
+            "previous_page_url": None,
+            "next_page_url": f"{url}?PageSize={size}&Page={begin + 1}" if more else None,
+        }
+        return web.json_response({"contents": page, "meta": meta})
+
+    def _wrong_content(self, form: dict[str, str]) -> tuple[int, str]:
+        """A content goes when WhatsApp approved it and each of its variables has a value."""
+        known = next((one for one in self.contents if one["sid"] == form["ContentSid"]), None)
+        if known is None or known["approval_requests"]["status"] != "approved":
+            return 63016, "Failed to send freeform message: use a Message Template."
+        given = json.loads(form.get("ContentVariables") or "{}")
+        if set(given) != set(known["variables"]) or not all(given.values()):
+            return 21656, "The ContentVariables parameter is invalid."
+        return 0, ""
+
     def _what_is_wrong(self, form: dict[str, str]) -> tuple[int, str]:
         receiver, sender = form.get("To", ""), form.get("From", "")
         number = receiver.removeprefix(_PREFIX)
@@ -175,6 +205,8 @@ class TwilioEmulator(Server, Waits):
             return (63007 if receiver != number else 21606), f"{sender} cannot send to {receiver}"
         if form.get("MediaUrl") and receiver == number and not number.startswith("+1"):
             return 21612, "Files cannot be sent to this region."
+        if form.get("ContentSid"):
+            return self._wrong_content(form)
         if not form.get("Body") and not form.get("MediaUrl"):
             return 21602, "Message body is required."
         if len(form.get("Body", "")) > 1600:

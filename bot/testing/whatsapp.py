@@ -1,8 +1,10 @@
 """Meta's Cloud API on the loopback: refuses what Meta refuses, and signs what Meta signs."""
 
 import asyncio
+import re
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -32,6 +34,10 @@ class WhatsAppEmulator(MetaServer):
         self.auto_status = auto_status
         self._app.router.add_post("/{version}/{account}/messages", self._messages)
         self._app.router.add_post("/{version}/{account}/media", self._upload)
+        self.business_account_id = "900800700"
+        self.templates: list[Json] = []
+        """Templates of the business account, as Meta lists them."""
+        self._app.router.add_get("/{version}/{business}/message_templates", self._list_templates)
         self._app.router.add_get("/file/{media}", self._file)
         self._app.router.add_get("/{version}/{media}", self._find)
 
@@ -41,6 +47,7 @@ class WhatsAppEmulator(MetaServer):
         return {
             "whatsapp_api_url": self.url,
             "whatsapp_phone_number_id": self.phone_number_id,
+            "whatsapp_business_account_id": self.business_account_id,
             "whatsapp_access_token": self.access_token,
             "whatsapp_app_secret": self.app_secret,
             "whatsapp_verify_token": self.verify_token,
@@ -131,7 +138,7 @@ class WhatsAppEmulator(MetaServer):
             body = await request.json()
         except ValueError:
             return _error(400, 100, "Malformed JSON")
-        wrong = what_is_wrong(body)
+        wrong = what_is_wrong(body, self.templates)
         if wrong:
             return _error(400, 100 if "receiver" in wrong else 131009, wrong)
         message_id = f"wamid.{uuid.uuid4().hex}"
@@ -168,6 +175,18 @@ class WhatsAppEmulator(MetaServer):
         self.files[media_id] = file.file.read()
         return web.json_response({"id": media_id})
 
+    async def _list_templates(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self.stranger(request)) is not None:
+            return refused
+        if request.match_info["business"] != self.business_account_id:
+            return _error(400, 100, "Unsupported get request. Object does not exist.")
+        begin, limit = int(request.query.get("after") or 0), int(request.query.get("limit", "25"))
+        page = self.templates[begin : begin + limit]
+        answer: Json = {"data": page, "paging": {"cursors": {"after": str(begin + len(page))}}}
+        if begin + len(page) < len(self.templates):
+            answer["paging"]["next"] = f"{self.url}{request.path}?after={begin + len(page)}"
+        return web.json_response(answer)
+
     async def _find(self, request: web.Request) -> web.StreamResponse:
         media = request.match_info["media"]
         if media not in self.files:
@@ -190,7 +209,7 @@ def text_of(body: Json) -> str:
     return str(body.get(kind, {}).get("caption", ""))
 
 
-def what_is_wrong(body: Json) -> str:
+def what_is_wrong(body: Json, templates: Sequence[Json] = ()) -> str:
     """What Meta's documents refuse in a message; empty when nothing."""
     if body.get("messaging_product") != "whatsapp":
         return "messaging_product must be whatsapp"
@@ -206,12 +225,37 @@ def what_is_wrong(body: Json) -> str:
         return ""
     if kind == "interactive":
         return _wrong_interactive(body.get("interactive", {}))
+    if kind == "template":
+        return _wrong_template(body.get("template", {}), templates)
     item = body.get(kind)
     if kind not in ("image", "audio", "video", "document", "sticker") or not isinstance(item, dict):
         return f"type {kind} is not supported"
     if bool(item.get("id")) == bool(item.get("link")):
         return "exactly one of id and link is required"
     return "caption is too long" if len(str(item.get("caption", ""))) > 1024 else ""
+
+
+def _wrong_template(given: Json, templates: Sequence[Json]) -> str:
+    """A template goes when it is approved in that language and all that it asks for is there, in order."""
+    name, lang = given.get("name"), given.get("language", {}).get("code")
+    known = next((one for one in templates if (one["name"], one["language"]) == (name, lang)), None)
+    if known is None or known["status"] != "APPROVED":
+        return f"template name ({name}) does not exist in {lang}"
+    components = {(one["type"], one.get("index")): one["parameters"] for one in given.get("components", ())}
+    for one in known["components"]:
+        wanted = len(set(re.findall(r"\{\{\w+\}\}", one.get("text", ""))))
+        if one["type"] == "HEADER" and one.get("format", "TEXT") != "TEXT":
+            wanted = 1
+        texts = components.pop((one["type"].lower(), None), [])
+        if len(texts) != wanted:
+            return f"{one['type'].lower()}: number of parameters does not match"
+        if any(re.search(r"[\n\t]| {5}", str(text.get("text", ""))) for text in texts):
+            return "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"
+        for place, button in enumerate(one.get("buttons", ())):
+            asks = "{{" in button.get("url", "") or button["type"] in ("COPY_CODE", "OTP")
+            if asks != bool(components.pop(("button", str(place)), [])):
+                return f"button {place}: number of parameters does not match"
+    return f"unexpected components {sorted(map(str, components))}" if components else ""
 
 
 def _wrong_interactive(item: Json) -> str:

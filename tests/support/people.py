@@ -6,6 +6,7 @@ from bot.conversations.channel_account import ensure_account
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import NewLane, ensure_lanes
 from bot.conversations.message import append
+from bot.conversations.template import keep, templates_of
 from bot.crm.account import ACCOUNT
 from bot.crm.activity import ACTIVITY
 from bot.crm.article import save_article
@@ -17,6 +18,7 @@ from bot.crm.notification import notify_user
 from bot.crm.numbers import next_number
 from bot.crm.user import add_user, make_api_key, team_id
 from bot.ids import new_id
+from bot.messages import Template
 from bot.records.actor import ROLES
 from bot.records.tx import Tx, create
 
@@ -48,6 +50,8 @@ def found(tx: Tx, role: str) -> Business:
     made.keys[role] = make_api_key(tx, made.users["self"])
     account = ensure_account(tx, "twilio", "sms", "+15550001111")
     made.keep("channel_accounts", "nobody", account)
+    keep(tx, account, [Template("HX1", "order", "en", "utility", "approved", "On its way")])
+    made.keep("templates", "nobody", templates_of(tx)[0]["id"])
     made.keep("articles", "stranger", save_article(tx, "returns", "en", "Returns", "Within 30 days."))
     for name, team in (("north", north), ("south", south)):
         made.keep("teams", name, team)

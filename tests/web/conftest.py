@@ -25,6 +25,13 @@ from bot.web.server import make_web, served
 T = TypeVar("T")
 PASSWORD = "a long enough one"
 CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    # A microphone that hums, so that voice notes can be recorded.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 
 @dataclass
@@ -152,25 +159,21 @@ async def staff(site: Site) -> AsyncIterator[Any]:
         await one.http.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's chromium, driven by playwright."""
+def need_browser() -> None:
+    """Skip a test where there is no browser; in CI there must be one."""
     if not os.path.exists(CHROMIUM):  # noqa: PTH110
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI needs a browser: install chromium so that {CHROMIUM} is there")
         pytest.skip(f"no browser: install chromium so that {CHROMIUM} is there")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, driven by playwright."""
+    need_browser()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                # A microphone that hums, so that voice notes can be recorded.
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-            ],
-        )
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()

@@ -31,9 +31,10 @@ MAY_READ = {
     "users": EVERYBODY,
     "teams": EVERYBODY,
     "channel_accounts": {"manager", "admin"},
+    "templates": EVERYBODY,
     "notifications": EVERYBODY,
 }
-SHARED = {"articles", "users", "teams", "channel_accounts"}
+SHARED = {"articles", "users", "teams", "channel_accounts", "templates"}
 """Kinds whose records everyone sees who may read the kind."""
 
 

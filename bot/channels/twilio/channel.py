@@ -15,6 +15,7 @@ from bot.channels.twilio.client import API_URL, HttpClient, make_client, transla
 from bot.channels.twilio.errors import to_channel_error
 from bot.channels.twilio.parse import EMPTY_TWIML, join_address, parse_message, parse_status
 from bot.channels.twilio.segments import lean
+from bot.channels.twilio.templates import read_content, variables
 from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
 from bot.messages import (
     ChannelName,
@@ -26,6 +27,7 @@ from bot.messages import (
     OutboundMessage,
     Parsed,
     Receipt,
+    Template,
     WebhookRequest,
     clean,
 )
@@ -58,8 +60,10 @@ _WHATSAPP = Features(
     caption_limit=1024,
     by_link=True,
     window=timedelta(hours=24),
+    templates=True,
     receipts=True,
 )
+_MOST_TEMPLATES = 6000
 _FILE_LIMIT = 16 * _MB
 _FILE_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 _TWILIO_HOSTS = (".twilio.com", ".twiliocdn.com")
@@ -175,7 +179,12 @@ class Twilio:
         number = message.account or self._numbers.get(message.channel, "")
         if not number:
             raise ChannelRejected(f"No Twilio number is set for {message.channel}.")
-        given = self._sender(message.channel, number) | _content(message)
+        given = self._sender(message.channel, number)
+        if message.template is not None:
+            sid = message.template.template.external_id
+            given |= {"content_sid": sid, "content_variables": variables(message.template)}
+        else:
+            given |= _content(message)
         given["to"] = join_address(message.channel, message.address)
         given["status_callback"] = f"{self._callback}?id={quote(message.id, safe='')}"
         try:
@@ -194,6 +203,16 @@ class Twilio:
         if channel == "sms" and self._service:
             return {"messaging_service_sid": self._service}
         return {"from_": join_address(channel, number)}
+
+    async def templates(self) -> Sequence[Template]:
+        """The contents that were handed in to WhatsApp. Raises ChannelRetryable, ChannelRejected."""
+        if self._client is None:
+            raise Unavailable("the Twilio channel is not open")
+        try:
+            items = await self._client.content.v1.content_and_approvals.list_async(limit=_MOST_TEMPLATES)
+        except TwilioException as error:
+            raise translated(error) from error
+        return [one for item in items if (one := read_content(item)) is not None]
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

@@ -1,6 +1,7 @@
 """The WhatsApp adapter: signature, parse, send, files."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
 from bot.channels.whatsapp.compose import CAPTION_LIMIT, LIST_ROWS, TEXT_LIMIT, TITLE_LIMIT, compose
 from bot.channels.whatsapp.errors import to_channel_error
 from bot.channels.whatsapp.parse import parse_payload
+from bot.channels.whatsapp.templates import FIELDS, read_template
 from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
@@ -21,6 +23,7 @@ from bot.messages import (
     OutboundMessage,
     Parsed,
     Receipt,
+    Template,
     WebhookRequest,
 )
 from bot.settings import Settings
@@ -46,6 +49,8 @@ _FEATURES = Features(
     templates=True,
     receipts=True,
 )
+_WITHOUT_TEMPLATES = replace(_FEATURES, templates=False)
+_MOST_PAGES = 60
 
 
 class WhatsApp:
@@ -55,6 +60,7 @@ class WhatsApp:
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.whatsapp_phone_number_id
+        self._business = settings.whatsapp_business_account_id
         self._root = f"{settings.whatsapp_api_url or GRAPH_URL}/{GRAPH_VERSION}"
         self._webhook = Webhook(settings.whatsapp_app_secret, settings.whatsapp_verify_token)
         self._graph = Graph("WhatsApp", settings.whatsapp_access_token, to_channel_error)
@@ -65,8 +71,8 @@ class WhatsApp:
         return (("whatsapp", self._account),)
 
     def features(self, channel: ChannelName) -> Features:
-        """What the Cloud API takes."""
-        return _FEATURES
+        """What the Cloud API takes; templates once we know the business account that has them."""
+        return _FEATURES if self._business else _WITHOUT_TEMPLATES
 
     def listeners(self) -> Sequence[Listener]:
         """None: Meta calls us."""
@@ -100,6 +106,24 @@ class WhatsApp:
         except (KeyError, IndexError, TypeError) as error:
             # A 200 without an id: most likely taken, but we cannot tell which message it became.
             raise ChannelRetryable("WhatsApp's answer has no message id", maybe_sent=True) from error
+
+    async def templates(self) -> Sequence[Template]:
+        """All templates of the business account. Raises ChannelRetryable, ChannelRejected."""
+        found: list[Template] = []
+        query = {"fields": FIELDS, "limit": "100"}
+        for _ in range(_MOST_PAGES):
+            answer = await self._graph.call(
+                "GET", self._url(self._business, "message_templates"), params=query
+            )
+            items = answer.get("data")
+            for item in items if isinstance(items, list) else ():
+                if isinstance(item, dict) and (one := read_template(item)) is not None:
+                    found.append(one)
+            paging = answer.get("paging")
+            if not (isinstance(paging, dict) and paging.get("next")):
+                return found
+            query["after"] = str((paging.get("cursors") or {}).get("after", ""))
+        return found
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bot.channels.meta import title_of
+from bot.channels.whatsapp.templates import fill
 from bot.errors import ChannelRejected
 from bot.messages import Media, MediaKind, OutboundMessage, numbered
 
@@ -26,6 +27,9 @@ def compose(message: OutboundMessage, media_id: str | None = None) -> dict[str, 
     }
     if message.reply_to:
         body["context"] = {"message_id": message.reply_to}
+    if message.template is not None:
+        media = message.media[0] if message.media else None
+        return body | {"type": "template", "template": fill(message.template, media, media_id)}
     if message.media:
         return body | _media(message, message.media[0], media_id)
     if message.buttons and _fits(message):

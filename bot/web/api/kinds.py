@@ -72,6 +72,7 @@ KINDS: dict[str, Kind] = {
         _kind("users"),
         _kind("teams"),
         _kind("channel-accounts"),
+        _kind("templates"),
         _kind("notifications"),
     )
 }

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from bot.web.console import articles, deeds, inbox, notifications, sign_in
+from bot.web.console import articles, deeds, inbox, message_templates, notifications, sign_in
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
 from bot.web.pages.site import install
 
@@ -38,6 +38,12 @@ def setup(web_app: web.Application) -> None:
             web.post(f"{one}/unblock", deeds.block),
             web.post(f"{one}/messages/{{message:{_UUID}}}/resend", deeds.resend),
             web.get(f"/console/messages/{_ID}/files/{{place:\\d{{1,3}}}}", inbox.media),
+            web.get(f"{one}/templates", message_templates.choose),
+            web.get(f"{one}/templates/{{template:{_UUID}}}", message_templates.form),
+            web.get(f"{one}/templates/{{template:{_UUID}}}/preview", message_templates.preview),
+            web.post(f"{one}/templates/{{template:{_UUID}}}", message_templates.send),
+            web.get("/console/templates", message_templates.page),
+            web.post("/console/templates/sync", message_templates.sync),
             web.get("/console/start", deeds.start_form),
             web.post("/console/start", deeds.start),
             web.get("/console/articles", articles.articles),

@@ -9,7 +9,7 @@ from bot.conversations.conversation import get_conversation
 from bot.crm.contact import set_blocked
 from bot.errors import InvalidInput
 from bot.media.fitting import bare, fit, kind_of
-from bot.messages import Media
+from bot.messages import Media, MediaKind
 from bot.pipeline import staff
 from bot.records.tx import Tx
 from bot.web.console.door import Viewer, room, show, wants_fragment
@@ -21,7 +21,7 @@ RECORDED = "voice-note."
 STARTABLE = ("whatsapp", "sms", "email", "telegram")
 
 
-async def _done(request: web.Request, viewer: Viewer, which: str, notice: str = "") -> web.Response:
+async def done(request: web.Request, viewer: Viewer, which: str, notice: str = "") -> web.Response:
     """The thread as it is now; without htmx, the page again."""
     if wants_fragment(request):
         response = await refreshed(request, viewer, which, notice)
@@ -35,7 +35,7 @@ async def take_over(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST …/take-over."""
     which = request.match_info["id"]
     await viewer.app.store.run(staff.take_over, viewer.actor, which)
-    return await _done(request, viewer, which)
+    return await done(request, viewer, which)
 
 
 @room
@@ -43,7 +43,7 @@ async def hand_back(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST …/hand-back."""
     which = request.match_info["id"]
     await viewer.app.store.run(staff.hand_back, viewer.actor, which)
-    return await _done(request, viewer, which)
+    return await done(request, viewer, which)
 
 
 @room
@@ -54,24 +54,26 @@ async def say(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     text = str(form.get("text", ""))
     if form.get("mode") == "note":
         await app.store.run(staff.note, viewer.actor, which, text)
-        return await _done(request, viewer, which)
-    files = await _files(viewer, which, form.getall("files", []))
+        return await done(request, viewer, which)
+    files = await uploads(viewer, which, form.getall("files", []))
     sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features, files)
-    return await _done(request, viewer, which, "console.held" if sent.held else "")
+    return await done(request, viewer, which, "console.held" if sent.held else "")
 
 
-async def _files(viewer: Viewer, which: str, given: list[Any]) -> list[Media]:
-    """The uploads, kept, as the conversation's channel takes them. Raises InvalidInput."""
-    uploads = [one for one in given if isinstance(one, web.FileField) and one.filename]
-    if not uploads:
+async def uploads(
+    viewer: Viewer, which: str, given: list[Any], as_kind: MediaKind | None = None
+) -> list[Media]:
+    """The files of a form, kept, as the conversation's channel takes them. Raises InvalidInput."""
+    chosen = [one for one in given if isinstance(one, web.FileField) and one.filename]
+    if not chosen:
         return []
-    if len(uploads) > MOST_FILES:
+    if len(chosen) > MOST_FILES:
         raise InvalidInput(f"At most {MOST_FILES} files go at once", field="files")
     app = viewer.app
     conversation = await app.store.read(get_conversation, viewer.actor, which)
     features = app.runtime.features(conversation["channel_account_id"])
     kept = []
-    for one in uploads:
+    for one in chosen:
         content = await asyncio.to_thread(one.file.read)
         if not content:
             raise InvalidInput(f"{one.filename} is empty", field="files")
@@ -79,7 +81,10 @@ async def _files(viewer: Viewer, which: str, given: list[Any]) -> list[Media]:
         kind = kind_of(mime, recorded=one.filename.startswith(RECORDED))
         ref = await asyncio.to_thread(app.media.put, content)
         media = Media(kind, ref, mime, one.filename[:200], len(content))
-        kept.append(await fit(app.media, media, features))
+        fitted = await fit(app.media, media, features)
+        if as_kind is not None and fitted.kind is not as_kind:
+            raise InvalidInput(f"Here goes a file of the kind {as_kind}", field="template_file")
+        kept.append(fitted)
     return kept
 
 
@@ -87,7 +92,7 @@ async def _files(viewer: Viewer, which: str, given: list[Any]) -> list[Media]:
 async def resend(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST …/messages/{message}/resend."""
     await viewer.app.store.run(staff.resend, viewer.actor, request.match_info["message"])
-    return await _done(request, viewer, request.match_info["id"])
+    return await done(request, viewer, request.match_info["id"])
 
 
 def _block(tx: Tx, conversation_id: str, blocked: bool) -> None:
@@ -102,7 +107,7 @@ async def block(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     which = request.match_info["id"]
     blocked = request.path.endswith("/block")
     await viewer.app.store.run(_block, viewer.actor, which, blocked)
-    response = await _done(request, viewer, which)
+    response = await done(request, viewer, which)
     if wants_fragment(request):
         response.headers["HX-Trigger"] = "samvad:done, samvad:customer"
     return response

@@ -6,6 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.clock import now
+from bot.conversations import gate
 from bot.conversations.message import MESSAGE
 from bot.errors import NotFound
 from bot.records.permissions import allowed
@@ -67,11 +69,20 @@ async def conversation(request: web.Request, viewer: Viewer) -> web.StreamRespon
         "customer": customer,
         "tab": _tab(request),
         "chosen": which,
+        **_sending(viewer, thread.conversation),
         **HELPERS,
     }
     if wants_fragment(request):
         return show(request, viewer, "_work.html", **work)
     return show(request, viewer, "inbox.html", **work | await _list(request, viewer))
+
+
+def _sending(viewer: Viewer, conversation: Record) -> dict[str, Any]:
+    """What the composer offers: templates, and whether free words would have to wait."""
+    features = viewer.app.runtime.features(conversation["channel_account_id"])
+    to = gate.Recipient(False, False, conversation["last_inbound_at"], None, "UTC")
+    closed = gate.check("staff", to, features, now()).reason == "window_closed"
+    return {"templates": features.templates, "closed": closed}
 
 
 @room

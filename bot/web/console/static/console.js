@@ -5,3 +5,4 @@ import "./composer.js";
 import "./live.js";
 import "./page.js";
 import "./attach.js";
+import "./picker.js";

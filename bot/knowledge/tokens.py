@@ -12,10 +12,10 @@ _MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df
 WORD = re.compile(rf"[\w{_MARKS}]+(?:['’][a-z]+)?")
 # What is not seen: joiners, and what turns the direction of writing (phones put it around numbers).
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-# Urdu as an Arabic keyboard types it, and with the marks that few people type.
-_URDU_LETTERS = str.maketrans(
-    "يىئۓكهةۂۀؤأإٱ", "یییےکہہہہوااا", "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0654\u0670"
-)
+# Urdu's letters for those of an Arabic keyboard.
+_URDU_LETTERS = str.maketrans("يىۓكهةۂۀ", "ییےکہہہہ", "\u0640")
+# What Urdu writes this way or that, and the marks that few people type.
+_URDU_VARIANTS = str.maketrans("ئؤأإٱ", "یوااا", "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0654\u0670")
 _URDU_FIRST_H = re.compile(r"\bھ")
 # Urdu writes no short vowels: three letters of a word are its least.
 _URDU_ENDINGS = ("یاں", "یوں", "وں", "یں", "ے", "ی", "ا", "ہ")
@@ -31,12 +31,12 @@ def _listed(name: str) -> frozenset[str]:
 
 
 def fold(text: str) -> str:
-    """One spelling of a text, case folded."""
-    return text.lower() if text.isascii() else spelled(text).casefold()
+    """A text as it is compared: one spelling whatever its writer's habits, case folded."""
+    return text.lower() if text.isascii() else spelled(text).translate(_URDU_VARIANTS).casefold()
 
 
 def spelled(text: str) -> str:
-    """One spelling of a text: composed, without what is not seen, with Urdu's letters where Arabic's stand."""
+    """A text as it may be kept: composed, without what is not seen, with Urdu's letters where Arabic's stand."""
     if text.isascii():
         return text
     text = _UNSEEN.sub("", unicodedata.normalize("NFC", text)).translate(_URDU_LETTERS)

@@ -62,7 +62,8 @@ _NAME_BEFORE = re.compile(
 )
 _NAME_AFTER = re.compile(
     r"\s+(?:here|hai|hain|hoon|hu|hun|hoo|bol raha|bol rahi|है|हूँ|हूं|हैं|"
-    r"(?:(?:بات کر|بول) (?:رہا|رہی) )?ہوں|ہے|ہیں)[.!।۔\s]*$", re.IGNORECASE
+    r"(?:(?:بات کر|بول) (?:رہا|رہی) )?ہوں|ہے|ہیں)[.!।۔\s]*$",
+    re.IGNORECASE,
 )
 # One letter, then letters, marks (Indic vowel signs are no letters to `re`), dots, apostrophes, hyphens.
 _NAME = re.compile(r"[^\W\d_][^\d_@#/\\<>{}\[\]()+=?!,;:|\"؟،؛۔]*")
@@ -124,9 +125,7 @@ def _currency(sign: str | None, ours: str) -> str:
 
 def says_sum(text: str) -> bool:
     """Whether a text may hold a sum: digits, or a number in words before a unit."""
-    return (
-        any(char.isdigit() for char in text) or _SPOKEN.search(spelled(text)) is not None
-    )
+    return any(char.isdigit() for char in text) or _SPOKEN.search(spelled(text)) is not None
 
 
 def _figures(text: str) -> str:

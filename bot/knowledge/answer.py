@@ -132,7 +132,9 @@ def _whole(run: str) -> str:
     """Without a heading left at the end."""
     lines = run.splitlines()
     while lines and not (
-        lines[-1].endswith((".", "!", "?", "।", "۔", "؟", ")")) or lines[-1].startswith("•") or " – " in lines[-1]
+        lines[-1].endswith((".", "!", "?", "।", "۔", "؟", ")"))
+        or lines[-1].startswith("•")
+        or " – " in lines[-1]
     ):
         lines.pop()
     return "\n".join(lines).rstrip()

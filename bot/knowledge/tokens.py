@@ -15,7 +15,9 @@ _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 # Urdu's letters for those of an Arabic keyboard.
 _URDU_LETTERS = str.maketrans("يىۓكهةۂۀ", "ییےکہہہہ", "\u0640")
 # What Urdu writes this way or that, and the marks that few people type.
-_URDU_VARIANTS = str.maketrans("ئؤأإٱ", "یوااا", "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0654\u0670")
+_URDU_VARIANTS = str.maketrans(
+    "ئؤأإٱ", "یوااا", "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0654\u0670"
+)
 _URDU_FIRST_H = re.compile(r"\bھ")
 # Urdu writes no short vowels: three letters of a word are its least.
 _URDU_ENDINGS = ("یاں", "یوں", "وں", "یں", "ے", "ی", "ا", "ہ")
@@ -36,7 +38,7 @@ def fold(text: str) -> str:
 
 
 def spelled(text: str) -> str:
-    """A text as it may be kept: composed, without what is not seen, with Urdu's letters where Arabic's stand."""
+    """A text as it may be kept: composed, without what is not seen, in Urdu's letters and not Arabic's."""
     if text.isascii():
         return text
     text = _UNSEEN.sub("", unicodedata.normalize("NFC", text)).translate(_URDU_LETTERS)

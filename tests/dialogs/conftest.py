@@ -67,7 +67,9 @@ class Conversation:
 
     def turn(self, text: str = "", media: tuple[Media, ...] = (), **message: Any) -> Turn:
         inbound = InboundMessage("k", self.channel, "us", "them", "x", text=text, media=media, **message)
-        return Turn(self.now, self.channel, self.business, self.customer, (inbound,), self.state, **self.options)
+        return Turn(
+            self.now, self.channel, self.business, self.customer, (inbound,), self.state, **self.options
+        )
 
     def hears(
         self, *commands: Command, text: str = "said", media: tuple[Media, ...] = (), **message: Any

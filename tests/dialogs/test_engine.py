@@ -22,9 +22,9 @@ from bot.dialogs.commands import (
     Understood,
 )
 from bot.dialogs.turn import (
-    Business,
     AddIdentity,
     AddToCase,
+    Business,
     CaseView,
     Customer,
     HandOff,

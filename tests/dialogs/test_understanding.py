@@ -47,7 +47,19 @@ def waiting(conversation: Any) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "typed", ["STOP", " stop. ", "Unsubscribe", "बंद करो", "band karo", "நிறுத்து", "বন্ধ", "roko!", "بند کریں۔", "ميسج بند كرو"]
+    "typed",
+    [
+        "STOP",
+        " stop. ",
+        "Unsubscribe",
+        "बंद करो",
+        "band karo",
+        "நிறுத்து",
+        "বন্ধ",
+        "roko!",
+        "بند کریں۔",
+        "ميسج بند كرو",
+    ],
 )
 async def test_stop_in_every_language_is_the_whole_message(understand: Understand, typed: str) -> None:
     assert (await understand(typed)).commands == (OptOut(typed),)
@@ -145,7 +157,12 @@ async def test_a_correction(understand: Understand, waiting: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "when"),
-    [("دو ہفتے میں", "month"), ("۳ دن کے اندر", "now"), ("دو مہینے بعد", "later"), ("عید سے پہلے", "عید سے پہلے")],
+    [
+        ("دو ہفتے میں", "month"),
+        ("۳ دن کے اندر", "now"),
+        ("دو مہینے بعد", "later"),
+        ("عید سے پہلے", "عید سے پہلے"),
+    ],
 )
 def test_times_in_urdu(text: str, when: str) -> None:
     assert find_when(text) == when

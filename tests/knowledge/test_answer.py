@@ -24,7 +24,11 @@ ARTICLES = (
         "h1", "hours", "hi", "दुकान कब खुलती है?", "दुकान सोमवार से शनिवार सुबह 10:30 से रात 8:30 तक खुली रहती है।"
     ),
     ArticleText(
-        "u1", "hours", "ur", "دکان کب کھلتی ہے؟", "دکان پیر سے ہفتہ صبح 10:30 سے رات 8:30 بجے تک کھلی رہتی ہے۔"
+        "u1",
+        "hours",
+        "ur",
+        "دکان کب کھلتی ہے؟",
+        "دکان پیر سے ہفتہ صبح 10:30 سے رات 8:30 بجے تک کھلی رہتی ہے۔",
     ),
     ArticleText(
         "e2", "return", "en", "Can I return a product?", "You can return a product within 7 days of the bill."

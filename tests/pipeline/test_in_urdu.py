@@ -24,7 +24,13 @@ async def test_a_customer_is_served_in_urdu(way: str, tmp_path: Path) -> None:
 
 async def _becomes_a_lead(story: Story) -> None:
     reply = await story.say("مجھے 300 لیٹر کا فریج لینا ہے")
-    answers = {"نام": "عائشہ خان", "فون": "۹۸۷۶۵ ۴۳۲۱۰", "بجٹ": "۲۵ ہزار روپے", "کب تک": "اگلے ہفتے", "فیصلہ": "میں خود"}
+    answers = {
+        "نام": "عائشہ خان",
+        "فون": "۹۸۷۶۵ ۴۳۲۱۰",
+        "بجٹ": "۲۵ ہزار روپے",
+        "کب تک": "اگلے ہفتے",
+        "فیصلہ": "میں خود",
+    }
     for _ in answers:
         line = next((line for mark, line in answers.items() if mark in reply), None)
         if line is None:

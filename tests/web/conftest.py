@@ -73,7 +73,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ready: Future[None] = Future()
 
     async def run(stop: asyncio.Event) -> None:
-        settings = load_settings(data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="", languages=LANGUAGES)
+        settings = load_settings(
+            data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="", languages=LANGUAGES
+        )
         async with open_app(settings) as app, served(make_web(app)) as port:
             made.app, made.url = app, f"http://127.0.0.1:{port}"
             ready.set_result(None)

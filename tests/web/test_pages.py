@@ -50,6 +50,8 @@ async def test_articles_are_listed_and_shown_safely(http: Any) -> None:
     assert "<strong>years</strong>" in page and "<h2>Big</h2>" in page
     assert "<script>alert" not in page and 'href="javascript' not in page
     assert (await http.get("/help/hi/warranty")).status == 200
+    english = await (await http.get("/help/ur/warranty")).text()
+    assert 'dir="rtl">' in english and '<article lang="en" dir="ltr"' in english
 
 
 @pytest.mark.parametrize("path", ["/help/en/none", "/help/en/hidden", "/help/xx", "/help/xx/warranty"])

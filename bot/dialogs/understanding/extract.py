@@ -31,10 +31,13 @@ _NAME_ENDS = re.compile(
     re.IGNORECASE,
 )
 # "میں علی بات کر رہا ہوں": "I am Ali", as one says it on the telephone.
-_SPEAKING = re.compile(r"(?<!\w)میں\s+(?P<name>[^\d,.!?;\n۔،؟؛]{2,60}?)\s+(?:بات کر|بول) (?:رہا|رہی|رہے)(?!\w)")
+_SPEAKING = re.compile(
+    r"(?<!\w)میں\s+(?P<name>[^\d,.!?;\n۔،؟؛]{2,60}?)\s+(?:بات کر|بول) (?:رہا|رہی|رہے)(?!\w)"
+)
 _LONG_NUMBER = re.compile(r"\+?\d[\d\s-]{6,}\d")
 _BUDGET_NEAR = re.compile(
-    r"(?:\b(?:budget|under|upto|up to|within|around|about|below|maximum|max)|बजट|بجٹ)\D{0,15}(?P<sum>\d[\d,.]*)|"
+    r"(?:\b(?:budget|under|upto|up to|within|around|about|below|maximum|max)|बजट|بجٹ)"
+    r"\D{0,15}(?P<sum>\d[\d,.]*)|"
     r"(?P<up_to>\d[\d,.]*)\s*(?:tak|ke andar|तक|के अंदर|تک|کے اندر)",
     re.IGNORECASE,
 )

@@ -332,7 +332,7 @@ def is_question(text: str) -> bool:
 
 
 def _asks_what(words: list[str]) -> bool:
-    """Urdu writes "what" and "did" alike: within a sentence it is "did" beside who did it, or in "was done"."""
+    """Urdu writes "what" and "did" alike: "did" stands beside who did it, or in "was done"."""
     what = courtesy()["what_or_did"]["ur"]
     word = fold(what["word"])
     if word not in words or word in (words[0], words[-1]):

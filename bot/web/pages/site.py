@@ -114,6 +114,7 @@ def render(
         "has_words": app.words.has,
         "lang": lang,
         "dir": direction(lang),
+        "direction": direction,
         "business": app.profile.name,
         "clock": partial(times.clock, lang=lang, zone=app.profile.time_zone),
         "day": partial(times.day, lang=lang, zone=app.profile.time_zone),

@@ -100,7 +100,7 @@ def test_a_broken_file_and_a_missing_english_are_named(
 
 def test_the_shipped_words_are_complete() -> None:
     words = Words.load(strict=True)
-    assert words.languages == ("en", "hi", "hi-Latn")
+    assert words.languages == ("en", "hi", "hi-Latn", "ur")
     assert words.check() == []
 
 

@@ -36,7 +36,7 @@ READS_OTHER_SCRIPTS = {
     "bot/channels/email/text.py": "how mail programs introduce a quote",
     "bot/dialogs/slots.py": "digits, names and days as people type them",
     "bot/dialogs/understanding/extract.py": "how people give their name and their budget",
-    "bot/knowledge/tokens.py": "endings of Hindi words, number words",
+    "bot/knowledge/tokens.py": "endings of Hindi and Urdu words, letters that look alike",
 }
 INDIC = re.compile(r"[\u0620-\u06d3\u06e5-\u06ff\u0900-\u0963\u0966-\u0dff]")  # letters and digits, no marks
 WORD = re.compile(r"[^\W\d_]{2,}")

@@ -178,7 +178,7 @@ class Running:
             frame.asked.append(step.slot)
         choices = tuple(
             Choice(f"slot:{step.slot}={value}", key, text)
-            for value, key, text in reading.choices(step, frame.slots)
+            for value, key, text in reading.choices(step, frame.slots, self.turn)
         )
         if any(say.key == step.invalid for say in self.says):
             self.says = [say for say in self.says if say.key != step.invalid]

@@ -4,7 +4,6 @@ Every reader accepts its own values again, so that a value may be checked twice.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -18,6 +17,7 @@ import yaml
 
 from bot.dialogs.flows.model import Collect
 from bot.dialogs.turn import Turn
+from bot.knowledge.tokens import fold, spelled
 
 TEXT_LIMIT = 4000
 NAME_LIMIT = 60
@@ -25,15 +25,16 @@ NAME_LIMIT = 60
 EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.UNICODE)
 _PHONE_LIKE = re.compile(r"(?<![\w.])\+?\(?\d[\d\s().-]{5,18}\d(?!\w)")
 _INDIC_DIGITS = str.maketrans(
-    "०१२३४५६७८९০১২৩৪৫৬৭৮৯૦૧૨૩૪૫૬૭૮૯੦੧੨੩੪੫੬੭੮੯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯", "0123456789" * 6
+    "०१२३४५६७८९০১২৩৪৫৬৭৮৯૦૧૨૩૪૫૬૭૮૯੦੧੨੩੪੫੬੭੮੯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٬٫",
+    "0123456789" * 8 + ",.",
 )  # fmt: skip
-_WORDS = yaml.safe_load(
-    unicodedata.normalize("NFC", (Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
-)
+_WORDS = yaml.safe_load(spelled((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8")))
 _UNITS: Mapping[str, int] = {word: size for size, words in _WORDS["units"].items() for word in words}
 _CURRENCIES: Mapping[str, str] = {
     word: currency for currency, words in _WORDS["currencies"].items() for word in words
 }
+
+_RUPEES = ("INR", "PKR", "NPR", "LKR")
 
 
 def _alternatives(words: Mapping[str, object]) -> str:
@@ -56,18 +57,20 @@ _SPOKEN = re.compile(
 _NAME_BEFORE = re.compile(
     r"^(?:(?:hi|hello|hey|namaste|no|sorry|actually)[,\s]+)*"
     r"(?:my (?:good )?name is|name is|name\s*[:-]|i am|i'm|im|this is|it is|it's|call me|"
-    r"mera (?:naam|nam)|main|mai|naam|मेरा नाम|मैं|नाम)\s+",
+    r"mera (?:naam|nam)|main|mai|naam|मेरा नाम|मैं|नाम|میرا نام|میں|نام)\s+",
     re.IGNORECASE,
 )
 _NAME_AFTER = re.compile(
-    r"\s+(?:here|hai|hain|hoon|hu|hun|hoo|bol raha|bol rahi|है|हूँ|हूं|हैं)[.!।\s]*$", re.IGNORECASE
+    r"\s+(?:here|hai|hain|hoon|hu|hun|hoo|bol raha|bol rahi|है|हूँ|हूं|हैं|"
+    r"(?:(?:بات کر|بول) (?:رہا|رہی) )?ہوں|ہے|ہیں)[.!।۔\s]*$",
+    re.IGNORECASE,
 )
 # One letter, then letters, marks (Indic vowel signs are no letters to `re`), dots, apostrophes, hyphens.
-_NAME = re.compile(r"[^\W\d_][^\d_@#/\\<>{}\[\]()+=?!,;:|\"]*")
-_NO_NAMES = frozenset(_WORDS["not_names"].split())
-YES = frozenset(_WORDS["says_yes"].split())
-NO = frozenset(_WORDS["says_no"].split())
-_WORD = re.compile(r"[^\s.,!?।]+")
+_NAME = re.compile(r"[^\W\d_][^\d_@#/\\<>{}\[\]()+=?!,;:|\"؟،؛۔]*")
+_NO_NAMES = frozenset(fold(_WORDS["not_names"]).split())
+YES = frozenset(fold(_WORDS["says_yes"]).split())
+NO = frozenset(fold(_WORDS["says_no"]).split())
+_WORD = re.compile(r"[^\s.,!?।۔؟،]+")
 
 
 def digits(text: str) -> str:
@@ -108,37 +111,43 @@ def find_money(text: str, currency: str, bare: bool = False) -> dict[str, Any] |
             continue
         minor = int(amount * _UNITS.get((unit or "").lower(), 1) * 100)
         if 0 < minor < 10**15:
-            return {"minor": minor, "currency": _CURRENCIES.get((sign or "").lower(), currency)}
+            return {"minor": minor, "currency": _currency(sign, currency)}
     return None
+
+
+def _currency(sign: str | None, ours: str) -> str:
+    """What a sum is in: rupees are the business's own, where it reckons in rupees."""
+    named = _CURRENCIES.get((sign or "").lower(), ours)
+    if named != "RUPEES":
+        return named
+    return ours if ours in _RUPEES else "INR"
 
 
 def says_sum(text: str) -> bool:
     """Whether a text may hold a sum: digits, or a number in words before a unit."""
-    return (
-        any(char.isdigit() for char in text) or _SPOKEN.search(unicodedata.normalize("NFC", text)) is not None
-    )
+    return any(char.isdigit() for char in text) or _SPOKEN.search(spelled(text)) is not None
 
 
 def _figures(text: str) -> str:
     """The text with digits for the numbers that are said in words before a unit."""
-    text = digits(text if text.isascii() else unicodedata.normalize("NFC", text))
+    text = digits(spelled(text))
     return _SPOKEN.sub(lambda match: f"{_NUMBERS[match['number'].lower()]} ", text)
 
 
 def read_name(text: str) -> str | None:
     """A person's name, without "my name is"."""
-    name = _NAME_AFTER.sub("", _NAME_BEFORE.sub("", text.strip())).strip(" .!।")
+    name = _NAME_AFTER.sub("", _NAME_BEFORE.sub("", text.strip())).strip(" .!।۔")
     words = name.split()
     if not words or len(words) > 5 or len(name) > NAME_LIMIT or not _NAME.fullmatch(name):
         return None
-    if any(word.casefold() in _NO_NAMES for word in words):
+    if any(fold(word) in _NO_NAMES for word in words):
         return None
     return " ".join(words)
 
 
 def read_yes_no(text: str) -> bool | None:
     """Yes or no, by its first word that says so; long texts say neither."""
-    words = [word.casefold() for word in _WORD.findall(text)]
+    words = [fold(word) for word in _WORD.findall(text)]
     if len(words) > 4:
         return None
     if any(word in NO for word in words):
@@ -149,17 +158,20 @@ def read_yes_no(text: str) -> bool | None:
 def read_date(text: str, turn: Turn) -> str | None:
     """A day as ISO: 2026-11-21, 21/11/2026, 21-11, today, tomorrow."""
     today = turn.now.astimezone(_zone(turn.business.time_zone)).date()
-    plain = digits(text).strip().casefold()
+    plain = digits(fold(text)).strip()
     days = {
         "today": 0,
         "aaj": 0,
         "आज": 0,
+        "آج": 0,
         "tomorrow": 1,
         "kal": 1,
         "कल": 1,
+        "کل": 1,
         "parso": 2,
         "parson": 2,
         "परसों": 2,
+        "پرسوں": 2,
     }
     if plain in days:
         return (today + timedelta(days=days[plain])).isoformat()
@@ -182,10 +194,11 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def choices(step: Collect, slots: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def choices(step: Collect, slots: Mapping[str, Any], turn: Turn) -> list[tuple[str, str, str]]:
     """(value, key, text) of each choice a step offers; the key or the text is its title."""
     if not step.choices_from:
-        return [(value, key, "") for value, key in step.choices.items()]
+        ours = turn.business.languages if step.our_languages else tuple(step.choices)
+        return [(value, key, "") for value, key in step.choices.items() if value in ours]
     given = slots.get(step.choices_from)
     rows = given if isinstance(given, list) else []
     return [(str(row[0]), "", str(row[1])) for row in rows if isinstance(row, list | tuple) and len(row) == 2]
@@ -219,7 +232,7 @@ def accept(step: Collect, value: Any, slots: Mapping[str, Any], turn: Turn) -> A
         return None
     if step.type != "choice":
         return _READERS[step.type](value, turn)
-    for known, _, title in choices(step, slots):
+    for known, _, title in choices(step, slots, turn):
         if str(value) in (known, title):
             return known
     return _text(value) if step.other else None

@@ -14,7 +14,7 @@ OPTIONS = 3
 LATER = 0.1
 """What a piece further down is worth less, in words: an article begins with what matters."""
 _BLOCK = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
-_SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?।](?=\s|$)|(?=\n|$))")
+_SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?।۔؟](?=\s|$)|(?=\n|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,9 @@ def _whole(run: str) -> str:
     """Without a heading left at the end."""
     lines = run.splitlines()
     while lines and not (
-        lines[-1].endswith((".", "!", "?", "।", ")")) or lines[-1].startswith("•") or " – " in lines[-1]
+        lines[-1].endswith((".", "!", "?", "।", "۔", "؟", ")"))
+        or lines[-1].startswith("•")
+        or " – " in lines[-1]
     ):
         lines.pop()
     return "\n".join(lines).rstrip()
@@ -140,8 +142,8 @@ def _whole(run: str) -> str:
 
 def _by_title(index: KnowledgeIndex, question: str, lang: str) -> Passage | None:
     """The article whose title was chosen from a clarifying question."""
-    wanted = fold(question).strip(" ?.!")
+    wanted = fold(question).strip(" ?.!؟۔")
     for passage in index.passages:
-        if passage.place == 0 and fold(passage.article.title).strip(" ?.!") == wanted:
+        if passage.place == 0 and fold(passage.article.title).strip(" ?.!؟۔") == wanted:
             return index.in_language(passage, reading_order(lang))
     return None

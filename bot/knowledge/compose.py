@@ -14,6 +14,7 @@ _NAMES = {
     "en": "English",
     "hi": "Hindi (Devanagari script)",
     "hi-Latn": "Hindi in Latin letters, as people chat",
+    "ur": "Urdu (Perso-Arabic script)",
 }
 _SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -15,7 +15,7 @@ _LINK = re.compile(r"(?:https?://|www\.)[^\s<>)\]]+|[\w.+-]+@[\w-]+\.[\w.]+")
 _BARE_LINK = re.compile(
     r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|in|org|net|io|co|app|info|shop|store|link|me|ly)\b(?:/\S*)?"
 )
-_SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
 _DIGITS = re.compile(r"\d+")
 _GROUPED = re.compile(r"(?<=\d)[,\u00a0\u202f](?=\d)")
 
@@ -31,8 +31,8 @@ def stands(answer: str, source: str) -> bool:
     if any(not _whole(link, held) for link in links):
         return False
     known = set(terms(held))
-    bare = set(re.findall(r"[^\s.,;:!?()।]+", held))
-    numbers = {word for word in re.findall(r"[^\s.,;:!?()।]+", said) if word in NUMBER_WORDS}
+    bare = set(re.findall(r"[^\s.,;:!?()।۔؟،؛]+", held))
+    numbers = {word for word in re.findall(r"[^\s.,;:!?()।۔؟،؛]+", said) if word in NUMBER_WORDS}
     if not numbers <= bare:
         return False
     return all(_overlaps(sentence, known) for sentence in _SENTENCE.split(said) if sentence.strip())

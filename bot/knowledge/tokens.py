@@ -10,7 +10,17 @@ import yaml
 # `\w` knows no combining marks: without these an Indic word falls apart at its vowel signs.
 _MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df4"
 WORD = re.compile(rf"[\w{_MARKS}]+(?:['’][a-z]+)?")
-_JOINERS = re.compile("[\u200b-\u200f\u2060\ufeff]")
+# What is not seen: joiners, and what turns the direction of writing (phones put it around numbers).
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+# Urdu's letters for those of an Arabic keyboard.
+_URDU_LETTERS = str.maketrans("يىۓكهةۂۀ", "ییےکہہہہ", "\u0640")
+# What Urdu writes this way or that, and the marks that few people type.
+_URDU_VARIANTS = str.maketrans(
+    "ئؤأإٱ", "یوااا", "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0654\u0670"
+)
+_URDU_FIRST_H = re.compile(r"\bھ")
+# Urdu writes no short vowels: three letters of a word are its least.
+_URDU_ENDINGS = ("یاں", "یوں", "وں", "یں", "ے", "ی", "ا", "ہ")
 _HINDI_ENDINGS = (
     "ियाँ", "ियां", "ियों", "ाओं", "ाएँ", "ाएं", "ों", "ें", "ीं", "ाँ", "ां", "ो", "े", "ी", "ा", "ि", "ु", "ू",
 )  # fmt: skip
@@ -19,18 +29,24 @@ _HINDI_ENDINGS = (
 def _listed(name: str) -> frozenset[str]:
     """A list of words.yaml."""
     lists = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
-    return frozenset(lists[name].split())
+    return frozenset(fold(word) for word in lists[name].split())
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: one spelling whatever its writer's habits, case folded."""
+    return text.lower() if text.isascii() else spelled(text).translate(_URDU_VARIANTS).casefold()
+
+
+def spelled(text: str) -> str:
+    """A text as it may be kept: composed, without what is not seen, in Urdu's letters and not Arabic's."""
+    if text.isascii():
+        return text
+    text = _UNSEEN.sub("", unicodedata.normalize("NFC", text)).translate(_URDU_LETTERS)
+    return _URDU_FIRST_H.sub("ہ", text)
 
 
 STOP_WORDS = _listed("stop")
 NUMBER_WORDS = _listed("numbers")
-
-
-def fold(text: str) -> str:
-    """One spelling of a text: composed, case folded, without invisible joiners."""
-    if text.isascii():
-        return text.lower()
-    return _JOINERS.sub("", unicodedata.normalize("NFC", text)).casefold()
 
 
 @lru_cache(maxsize=16384)
@@ -39,7 +55,7 @@ def stem(word: str) -> str:
     known = _synonyms().get(word)
     if known:
         return known
-    stemmed = _english(word) if word.isascii() else _hindi(word)
+    stemmed = _english(word) if word.isascii() else _indian(word)
     return _synonyms().get(stemmed, stemmed)
 
 
@@ -59,10 +75,12 @@ def _english(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
-def _hindi(word: str) -> str:
-    for ending in _HINDI_ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 2:
-            return word[: -len(ending)]
+def _indian(word: str) -> str:
+    """A Hindi or Urdu word without its ending."""
+    for endings, least in ((_HINDI_ENDINGS, 2), (_URDU_ENDINGS, 3)):
+        for ending in endings:
+            if word.endswith(ending) and len(word) - len(ending) >= least:
+                return word[: -len(ending)]
     return word
 
 
@@ -75,7 +93,7 @@ def _synonyms() -> dict[str, str]:
         for word in (name, *words):
             folded = fold(str(word))
             table[folded] = name
-            table.setdefault(_english(folded) if folded.isascii() else _hindi(folded), name)
+            table.setdefault(_english(folded) if folded.isascii() else _indian(folded), name)
     return table
 
 

@@ -55,7 +55,7 @@ def split(text: str, limit: int) -> list[str]:
     rest = text.strip()
     while len(rest) > limit:
         cut = limit
-        for mark in ("\n\n", "\n", "। ", ". ", " "):
+        for mark in ("\n\n", "\n", "। ", "۔ ", ". ", " "):
             found = rest.rfind(mark, limit // 2, limit - len(mark) + 1)
             if found > 0:
                 cut = found + len(mark)

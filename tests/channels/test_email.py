@@ -163,6 +163,8 @@ def test_something_always_stays(text):
         ("Thanks\n-- \nAsha Rao\nRao Traders", "Thanks"),
         ("> only a quote", "> only a quote"),
         ("", ""),
+        ("جی شکریہ\n\nجمعرات، 9 اکتوبر 2025 کو 3:00 PM پر Asha <help@x.in> نے لکھا:\n> پرانا", "جی شکریہ"),
+        ("ٹھیک ہے\n\nمیرے آئی فون سے بھیجا گیا", "ٹھیک ہے"),
     ],
 )
 def test_reply_text(text, reply):

@@ -32,7 +32,7 @@ from bot.i18n import Words
 from bot.knowledge.answer import Answer
 from bot.messages import ChannelName, InboundMessage, Media
 
-BUSINESS = Business("Sharma Electronics", "IN", "Asia/Kolkata", ("en", "hi", "hi-Latn"), "INR")
+BUSINESS = Business("Sharma Electronics", "IN", "Asia/Kolkata", ("en", "hi", "hi-Latn", "ur"), "INR")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +52,7 @@ class Conversation:
     flows: Flows
     words: Words
     channel: ChannelName = "webchat"
+    business: Business = BUSINESS
     customer: Customer = field(default_factory=Customer)
     lead: LeadView | None = None
     cases: tuple[Any, ...] = ()
@@ -66,7 +67,9 @@ class Conversation:
 
     def turn(self, text: str = "", media: tuple[Media, ...] = (), **message: Any) -> Turn:
         inbound = InboundMessage("k", self.channel, "us", "them", "x", text=text, media=media, **message)
-        return Turn(self.now, self.channel, BUSINESS, self.customer, (inbound,), self.state, **self.options)
+        return Turn(
+            self.now, self.channel, self.business, self.customer, (inbound,), self.state, **self.options
+        )
 
     def hears(
         self, *commands: Command, text: str = "said", media: tuple[Media, ...] = (), **message: Any

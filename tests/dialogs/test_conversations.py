@@ -53,6 +53,14 @@ async def test_a_case_and_its_status_in_hindi(talk: Talk, conversation: Any) -> 
     ]
 
 
+async def test_a_lead_in_urdu_on_whatsapp(talk: Talk) -> None:
+    lines = ("السلام علیکم", "نیا فریج لینا ہے", "عائشہ خان", "۵۰ ہزار", "اگلے مہینے", "میں خود")
+    chat = await talk(*lines, channel="whatsapp", lang="ur")
+    assert "خودکار اسسٹنٹ" in chat.said[0] and "نام" in chat.said[1] and "بجٹ" in chat.said[2]
+    assert chat.lead.slots["budget_minor"] == 5_000_000
+    assert chat.lead.slots["timeline"] == "later" and "شکریہ، عائشہ خان" in " ".join(chat.said)
+
+
 async def test_a_bare_complaint_is_asked_about_first(talk: Talk) -> None:
     chat = await talk("I have a complaint", "the handle came off and water drips from it")
     assert "what happened" in chat.said[0] and "C-1042" in chat.said[1]

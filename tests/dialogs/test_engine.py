@@ -24,6 +24,7 @@ from bot.dialogs.commands import (
 from bot.dialogs.turn import (
     AddIdentity,
     AddToCase,
+    Business,
     CaseView,
     Customer,
     HandOff,
@@ -272,6 +273,14 @@ def test_a_chosen_language_stays_chosen(conversation: Begin) -> None:
     assert "हिंदी में बात करेंगे" in chat.hears(SetSlot("lang", "hi"))
     assert chat.wrote(SaveContact) == [SaveContact(lang="hi")] and chat.plan.lang == "hi"
     assert "आपको क्या चाहिए" in chat.hears(StartFlow("capture_lead"))
+
+
+def test_only_the_languages_of_the_business_are_offered(conversation: Begin) -> None:
+    chat = conversation(business=Business("Karachi Cycles", "PK", "Asia/Karachi", ("en", "ur"), "PKR"))
+    chat.hears(ChangeLanguage(None))
+    assert chat.buttons == ["slot:lang=en", "slot:lang=ur"]
+    assert "Please choose" in chat.hears(SetSlot("lang", "hi")) and not chat.wrote(SaveContact)
+    assert "اردو میں بات کریں گے" in chat.hears(SetSlot("lang", "ur")) and chat.plan.lang == "ur"
 
 
 def test_the_reply_is_in_the_language_of_the_message(conversation: Begin) -> None:

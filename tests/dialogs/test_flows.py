@@ -56,5 +56,5 @@ def test_conditions() -> None:
 
 def test_trained_flows_have_examples_in_every_language(flows: Flows) -> None:
     for name in TRAINED:
-        for lang in ("en", "hi", "hi-Latn"):
+        for lang in ("en", "hi", "hi-Latn", "ur"):
             assert len(flows[name].examples[lang]) >= 12, (name, lang)

@@ -27,7 +27,9 @@ from bot.dialogs.slots import find_money, find_phone, read_name
 from bot.dialogs.understanding import Model, Understanding
 from bot.dialogs.understanding.examples import examples
 from bot.dialogs.understanding.language import detect
+from bot.dialogs.understanding.propose import is_question
 from bot.dialogs.understanding.train import _fit, ensure_model, probabilities
+from bot.dialogs.understanding.when import find_when
 
 Understand = Callable[..., Any]
 
@@ -45,7 +47,19 @@ def waiting(conversation: Any) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "typed", ["STOP", " stop. ", "Unsubscribe", "बंद करो", "band karo", "நிறுத்து", "বন্ধ", "roko!"]
+    "typed",
+    [
+        "STOP",
+        " stop. ",
+        "Unsubscribe",
+        "बंद करो",
+        "band karo",
+        "நிறுத்து",
+        "বন্ধ",
+        "roko!",
+        "بند کریں۔",
+        "ميسج بند كرو",
+    ],
 )
 async def test_stop_in_every_language_is_the_whole_message(understand: Understand, typed: str) -> None:
     assert (await understand(typed)).commands == (OptOut(typed),)
@@ -141,6 +155,48 @@ async def test_a_correction(understand: Understand, waiting: Any) -> None:
     assert said == (Correct("budget", {"minor": 700_000, "currency": "INR"}),)
 
 
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("دو ہفتے میں", "month"),
+        ("۳ دن کے اندر", "now"),
+        ("دو مہینے بعد", "later"),
+        ("عید سے پہلے", "عید سے پہلے"),
+    ],
+)
+def test_times_in_urdu(text: str, when: str) -> None:
+    assert find_when(text) == when
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("کیا آپ کارڈ لیتے ہیں", True),
+        ("پالیسی کیا ہے آپ کی", True),
+        ("دکان کھلی ہے کیا", True),
+        ("یہ چلے گا؟", True),
+        ("میں نے کل آرڈر کیا تھا", False),
+        ("آرڈر کینسل کیا گیا ہے", False),
+    ],
+)
+def test_urdu_writes_what_and_did_alike(text: str, asks: bool) -> None:
+    assert is_question(text) is asks
+
+
+async def test_one_urdu_message_fills_many_slots(understand: Understand) -> None:
+    said = await understand("مجھے اے سی چاہیے، میرا نام علی رضا ہے، 98765 43210، بجٹ 45 ہزار")
+    [start] = said.commands
+    assert said.lang == "ur" and start.flow == "capture_lead"
+    assert start.slots == {
+        "need": "مجھے اے سی چاہیے",
+        "name": "علی رضا",
+        "contact": "+919876543210",
+        "budget": {"minor": 4_500_000, "currency": "INR"},
+    }
+    spoken = await understand("میں عائشہ خان بات کر رہی ہوں")
+    assert spoken.commands == (SetSlot("name", "عائشہ خان"),)
+
+
 async def test_case_numbers(understand: Understand) -> None:
     assert (await understand("C-1042")).commands == (StartFlow("case_status", {"case_number": "C-1042"}),)
     [start] = (await understand("what is the status of my complaint c1042")).commands
@@ -178,6 +234,12 @@ async def test_odd_input_is_understood_as_nothing(understand: Understand) -> Non
         ("मेरा फ्रिज खराब है", "hi"),
         ("LG का fridge चाहिए", "hi"),
         ("எனக்கு உதவி வேண்டும்", "ta"),
+        ("میرا فریج خراب ہے", "ur"),
+        ("ميرا فريج خراب هے", "ur"),  # Urdu, as an Arabic keyboard types it
+        ("LG کا fridge چاہیے", "ur"),
+        ("my fridge is not cooling؟", "en"),
+        ("۹۸۷۶۵ ۴۳۲۱۰", ""),
+        ("۔؟", ""),
         ("98765 43210", ""),
         ("ok", ""),
     ],
@@ -202,13 +264,26 @@ def test_marathi_is_looked_for_only_where_it_is_spoken() -> None:
         ("३ लाख", 30_000_000),
         ("1,25,000 rupees", 12_500_000),
         ("40 hazar", 4_000_000),
+        ("۴۰٬۰۰۰ روپے", 4_000_000),
+        ("٢٥ هزار", 2_500_000),
+        ("ڈیڑھ لاکھ", 15_000_000),
     ],
 )
 def test_money(text: str, minor: int) -> None:
     assert find_money(text, "INR") == {"minor": minor, "currency": "INR"}
 
 
+@pytest.mark.parametrize(("ours", "meant"), [("PKR", "PKR"), ("LKR", "LKR"), ("USD", "INR")])
+def test_rupees_are_those_of_the_business(ours: str, meant: str) -> None:
+    assert find_money("Rs 500", ours) == find_money("500 روپے", ours) == {"minor": 50_000, "currency": meant}
+    assert find_money("₹500", ours) == {"minor": 50_000, "currency": "INR"}
+
+
 def test_phones_and_names() -> None:
+    assert find_phone("میرا نمبر ۰۳۰۰ ۱۲۳۴۵۶۷ ہے", "PK") == "+923001234567"
+    assert find_phone("\u202a+92 300 1234567\u202c", "PK") == "+923001234567"  # as phones copy it
+    assert read_name("میرا نام عائشہ خان ہے۔") == "عائشہ خان" and read_name("میں بلال ہوں") == "بلال"
+    assert read_name("جی نہیں") is None
     assert find_phone("call 098765-43210 now", "IN") == "+919876543210"
     assert find_phone("+1 415 555 2671", "IN") == "+14155552671"
     assert find_phone("order 1234567", "IN") is None

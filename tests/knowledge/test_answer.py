@@ -24,6 +24,13 @@ ARTICLES = (
         "h1", "hours", "hi", "दुकान कब खुलती है?", "दुकान सोमवार से शनिवार सुबह 10:30 से रात 8:30 तक खुली रहती है।"
     ),
     ArticleText(
+        "u1",
+        "hours",
+        "ur",
+        "دکان کب کھلتی ہے؟",
+        "دکان پیر سے ہفتہ صبح 10:30 سے رات 8:30 بجے تک کھلی رہتی ہے۔",
+    ),
+    ArticleText(
         "e2", "return", "en", "Can I return a product?", "You can return a product within 7 days of the bill."
     ),
     ArticleText(
@@ -53,6 +60,10 @@ def test_a_question_is_answered_with_its_source() -> None:
         ("dukan kab khulti hai", "hi", "h1"),
         ("दुकान कितने बजे खुलती है", "hi", "h1"),
         ("when do you open?", "hi", "h1"),
+        ("دکان کتنے بجے کھلتی ہے", "ur", "u1"),
+        ("دُکان كتنے بجے كھلتی هے؟", "ur", "u1"),
+        ("when do you open?", "ur", "u1"),
+        ("دکان کتنے بجے کھلتی ہے", "hi", "h1"),
         ("क्या वापस कर सकते हैं", "hi", "e2"),
         ("when do you open?", "ta", "e1"),
     ],
@@ -124,6 +135,13 @@ QUESTIONS = (
     ("purana fridge exchange me dena hai", "old-appliance-exchange"),
     ("do you install the TV on the wall", "installation"),
     ("how long does a refund take", "refund-times"),
+    ("فریج کی وارنٹی کتنی ہے؟", "warranty"),
+    ("اتوار کو کھلا ہوتا ہے", "opening-hours"),
+    ("کیا قسطوں پر مل سکتا ہے", "emi"),
+    ("ڈیلیوری کے کتنے پیسے لگتے ہیں", "delivery-charges"),
+    ("ریفنڈ کب تک ملے گا", "refund-times"),
+    ("پرانا فریج دے کر نیا لے سکتے ہیں؟", "old-appliance-exchange"),
+    ("مرمت کے کتنے پیسے لیتے ہیں", "service-charges"),
 )
 
 

@@ -24,6 +24,7 @@ from bot.web.server import make_web, served
 
 T = TypeVar("T")
 PASSWORD = "a long enough one"
+LANGUAGES = "en,hi,hi-Latn,ur"
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -79,7 +80,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ready: Future[None] = Future()
 
     async def run(stop: asyncio.Event) -> None:
-        settings = load_settings(data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="")
+        settings = load_settings(
+            data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="", languages=LANGUAGES
+        )
         async with open_app(settings) as app, served(make_web(app)) as port:
             made.app, made.url = app, f"http://127.0.0.1:{port}"
             ready.set_result(None)

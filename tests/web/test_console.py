@@ -14,6 +14,7 @@ from bot.crm.user import USER
 from bot.records.actor import SYSTEM, Actor
 from bot.web.console import queries
 from bot.web.console.door import SESSION
+from bot.web.pages.site import direction
 from tests.web.conftest import PASSWORD, Site, Staff
 
 
@@ -323,7 +324,7 @@ async def test_notifications_are_read_and_marked(site: Site) -> None:
     await one.http.close()
 
 
-@pytest.mark.parametrize("lang", ["en", "hi", "hi-Latn"])
+@pytest.mark.parametrize("lang", ["en", "hi", "hi-Latn", "ur"])
 async def test_every_room_opens_in_every_language(site: Site, staff: Any, lang: str) -> None:
     one = await staff("admin")
     conversation = site.conversation("I want to talk to a person")
@@ -338,6 +339,6 @@ async def test_every_room_opens_in_every_language(site: Site, staff: Any, lang: 
     )
     for name in rooms:
         page = await one.text(f"/console/{name}")
-        assert f'<html lang="{lang}"' in page
+        assert f'<html lang="{lang}" dir="{direction(lang)}"' in page
         assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=", page)
         assert not re.search(r">\s*(?:console|page|widget)\.[a-z_.]+\s*<", page)

@@ -170,3 +170,24 @@ def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path)
         "(one) => one.readyState > 0 || (one.load(), false)", arg=sound.element_handle()
     )
     assert sound.evaluate("(one) => one.duration") > 0.5
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_console_is_mirrored_in_urdu(site: Site, pages: Any, width: int) -> None:
+    conversation = site.conversation("مجھے کسی انسان سے بات کرنی ہے")
+    page = pages(width)
+    sign_in(page, site, site.user("manager"))
+    page.goto(f"{site.url}/console/language?to=ur&back=/console/conversations/{conversation}")
+    thread = page.locator(".thread").bounding_box()
+    assert thread is not None and page.evaluate("document.documentElement.scrollWidth") <= width
+    if width > 1180:
+        inbox, side = page.locator(".inbox").bounding_box(), page.locator(".side").bounding_box()
+        assert inbox is not None and side is not None and side["x"] < thread["x"] < inbox["x"]
+    theirs, ours = page.locator(".message.inbound").first, page.locator(".message.outbound").first
+    assert theirs.bounding_box()["x"] + theirs.bounding_box()["width"] > thread["x"] + thread["width"] - 40  # type: ignore[index]
+    assert ours.bounding_box()["x"] < thread["x"] + 40  # type: ignore[index]
+    # An empty field begins on the right; Latin letters in it turn it.
+    direction = "getComputedStyle(document.querySelector('#composer textarea')).direction"
+    assert page.evaluate(direction) == "rtl"
+    page.fill("#composer textarea", "Hello")
+    assert page.evaluate(direction) == "ltr"

@@ -30,11 +30,11 @@ def article(site: Site) -> None:
     site.app.store.write_now(save_article, SYSTEM, "hidden", "en", "Not yet", "Soon", "draft")
 
 
-@pytest.mark.parametrize("lang", ["en", "hi", "hi-Latn"])
+@pytest.mark.parametrize("lang", ["en", "hi", "hi-Latn", "ur"])
 async def test_front_door_speaks_every_language(http: Any, lang: str) -> None:
     answer = await http.get("/", params={"lang": lang})
     page = await answer.text()
-    assert answer.status == 200 and f'<html lang="{lang}" dir="ltr">' in page
+    assert answer.status == 200 and f'<html lang="{lang}" dir="{direction(lang)}">' in page
     assert page.count("data-say=") == 3 and 'src="/widget.js"' in page and "Asha Kitchens" in page
 
 
@@ -50,6 +50,8 @@ async def test_articles_are_listed_and_shown_safely(http: Any) -> None:
     assert "<strong>years</strong>" in page and "<h2>Big</h2>" in page
     assert "<script>alert" not in page and 'href="javascript' not in page
     assert (await http.get("/help/hi/warranty")).status == 200
+    english = await (await http.get("/help/ur/warranty")).text()
+    assert 'dir="rtl">' in english and '<article lang="en" dir="ltr"' in english
 
 
 @pytest.mark.parametrize("path", ["/help/en/none", "/help/en/hidden", "/help/xx", "/help/xx/warranty"])

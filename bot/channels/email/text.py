@@ -35,17 +35,17 @@ _QUOTE_START = re.compile(
             # Hindi: गुरु, 9 अक्टू॰ 2025 को 3:00 pm बजे को NAME <a@b> ने लिखा:
             r"^[^\n]{0,200}(?:\n[^\n]{0,200})?ने (?:यह )?लिखा(?: है)?[ \t]{0,9}[:：।][ \t]{0,9}$",
             # Bengali, Tamil, Urdu and Sinhala, as Gmail writes them
-            r"^[^\n]{0,200}(?:\n[^\n]{0,200})?(?:লিখেছেন|எழுதியது|எழுதினார்|نے لکھا|مندرجہ ذیل کو لکھا|මෙය ලිවීය)"
-            r"[ \t]{0,9}[:：][ \t]{0,9}$",
-            r"^[ \t>*]{0,20}-{2,20}[ \t]{0,9}(?:Original Message|Reply message|मूल संदेश|"
+            r"^[^\n]{0,200}(?:\n[^\n]{0,200})?(?:লিখেছেন|எழுதியது|எழுதினார்|මෙය ලිවීය|"
+            r"نے لکھا|نے تحریر کیا|مندرجہ ذیل کو لکھا)(?: ہے)?[ \t]{0,9}[:：۔][ \t]{0,9}$",
+            r"^[ \t>*]{0,20}-{2,20}[ \t]{0,9}(?:Original Message|Reply message|मूल संदेश|اصل پیغام|"
             r"Ursprüngliche Nachricht|"
             r"Message d'origine|Mensaje original|Oprindelig meddelelse)[ \t]{0,9}-{0,20}[ \t]{0,9}$",
             r"^[ \t]{0,9}_{20,80}[ \t]{0,9}$",
             # A block of headers, From: … Sent: …, in the languages Outlook speaks
-            r"^[ \t>*]{0,20}\*?(?:From|Von|De|Da|Van|Fra|Från|Od|प्रेषक)\*?[ ]?:[^\n]{1,300}\n"
+            r"^[ \t>*]{0,20}\*?(?:From|Von|De|Da|Van|Fra|Från|Od|प्रेषक|منجانب|از)\*?[ ]?:[^\n]{1,300}\n"
             r"(?:[^\n]{0,300}\n){0,2}?"
             r"[ \t>*]{0,20}\*?(?:Sent|Date|To|Subject|Gesendet|Datum|Envoyé|Enviado|Inviato|Verzonden|Sendt|"
-            r"Skickat|दिनांक|भेजा गया)\*?[ ]?:",
+            r"Skickat|दिनांक|भेजा गया|تاریخ|بھیجا گیا|بنام)\*?[ ]?:",
             r"^[ \t]{0,9}Date:[^\n]{8,80}\d\d:\d\d[^\n]{0,40}$",
         ]
     ),
@@ -57,7 +57,7 @@ _QUOTED = re.compile(r"[ \t]{0,20}>(?![^\n]{0,300}<{2,9}[ \t]{0,9}$)")
 # `-- ` ends a text by the standard; phones and programs add lines of their own.
 _SIGNATURE = re.compile(
     r"^(?:--[ \t]?|[ \t]{0,9}(?:Sent from (?:my|Mail|Yahoo|Samsung)|Get Outlook for|Sent with |"
-    r"मेरे .{1,30} से भेजा गया)[^\n]{0,120})$",
+    r"मेरे .{1,30} से भेजा गया|میرے .{1,30} سے بھیجا گیا)[^\n]{0,120})$",
     re.MULTILINE | re.IGNORECASE,
 )
 

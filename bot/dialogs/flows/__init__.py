@@ -58,6 +58,7 @@ _STEP_FIELDS: Mapping[str, set[str]] = {
         "early",
         "hints",
         "reads",
+        "our_languages",
     },
     "say": {"choices"},
     "do": set(),
@@ -245,6 +246,7 @@ class _Reader:
             early=bool(data.get("early", False)),
             hints=self.texts(data, "hints"),
             reads=str(data.get("reads", "")),
+            our_languages=bool(data.get("our_languages", False)),
         )
 
     def choices(self, data: Mapping[str, Any]) -> dict[str, str]:

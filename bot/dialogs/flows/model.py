@@ -44,7 +44,8 @@ class Collect:
     `questions`. `choices`: value -> locale key; `choices_from` names a slot that holds
     `[[value, title], …]`. `other`: a choice also takes any text. `words`: value -> what people say for it,
     in any language; `early`: also when it was not asked for yet. `hints`: words so plain that they count
-    anywhere, asked for or not. `reads`: what else answers it, `when` for a day, festival or span of time."""
+    anywhere, asked for or not. `reads`: what else answers it, `when` for a day, festival or span of time.
+    `our_languages`: the choices are language codes, and only those the business speaks are offered."""
 
     id: str
     slot: str
@@ -60,6 +61,7 @@ class Collect:
     early: bool = False
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads: str = ""
+    our_languages: bool = False
 
 
 @dataclass(frozen=True, slots=True)

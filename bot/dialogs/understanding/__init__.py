@@ -26,8 +26,8 @@ from bot.messages import InboundMessage
 
 __all__ = ["Model", "Understanding"]
 
-_SENTENCE = re.compile(r"(?<=[.!?।])\s+|\n+")
-_CLAUSE = re.compile(r"[.!?।,;]\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
+_CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 _PARTS = 5
 """Sentences of a message that are looked at one by one."""
 _COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM)

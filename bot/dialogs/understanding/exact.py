@@ -1,7 +1,6 @@
 """What needs no guessing: a pressed button, a whole-message keyword, a typed number or title of a choice."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -25,7 +24,7 @@ from bot.dialogs.state import DialogState
 from bot.dialogs.turn import Choice
 from bot.dialogs.understanding.examples import courtesy
 from bot.i18n import Words
-from bot.knowledge.tokens import WORD, fold
+from bot.knowledge.tokens import WORD, fold, spelled
 from bot.messages import InboundMessage
 
 
@@ -138,11 +137,10 @@ def asks_to_stop(said: str) -> bool:
 @lru_cache(maxsize=1)
 def _stop_patterns() -> tuple[re.Pattern[str], ...]:
     rows = courtesy()["stops"]
-    patterns = [unicodedata.normalize("NFC", pattern) for lang in rows.values() for pattern in lang]
-    return tuple(re.compile(pattern) for pattern in patterns)
+    return tuple(re.compile(spelled(pattern)) for lang in rows.values() for pattern in lang)
 
 
 @lru_cache(maxsize=4096)
 def bare(text: str) -> str:
     """A whole message as a keyword is compared: folded, without punctuation around it."""
-    return " ".join(fold(text).split()).strip(" .!?,;:'\"*।॥")
+    return " ".join(fold(text).split()).strip(" .!?,;:'\"*।॥۔؟،؛")

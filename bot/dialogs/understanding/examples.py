@@ -12,7 +12,7 @@ import yaml
 
 from bot.dialogs.flows.model import Flows
 
-RECIPE = 4
+RECIPE = 5
 """Raised when features or training change, so that stored models are made anew."""
 
 

@@ -7,17 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from bot.dialogs.flows.model import Collect, Flow
-from bot.dialogs.slots import EMAIL, find_email, find_money, find_phone, read_name, says_sum
+from bot.dialogs.slots import EMAIL, digits, find_email, find_money, find_phone, read_name, says_sum
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import words_of
 from bot.dialogs.understanding.when import find_when
-from bot.knowledge.tokens import WORD, fold
+from bot.knowledge.tokens import WORD, fold, spelled
 
 # With its hyphen, or long enough not to be "vitamin C 50".
 CASE_NUMBER = re.compile(r"\bC(?:\s?[-\u2010-\u2015]\s?(\d{1,9})|(\d{3,9}))\b", re.IGNORECASE)
 _NAMED = re.compile(
-    r"(?:\bmy (?:good )?name is|\bname is|\bname\s*[:-]|\bmera (?:shubh )?na+m|मेरा (?:शुभ )?नाम)"
-    r"\s+(?P<name>[^\d,.!?;।\n]{2,60})",
+    r"(?:\bmy (?:good )?name is|\bname is|\bname\s*[:-]|\bmera (?:shubh )?na+m|मेरा (?:शुभ )?नाम|میرا نام)"
+    r"\s+(?P<name>[^\d,.!?;।\n۔،؟؛]{2,60})",
     re.IGNORECASE,
 )
 # "I am Ravi": only with a capital, "I am looking" being far more common.
@@ -27,18 +27,23 @@ _I_AM = re.compile(
 )
 _NAME_ENDS = re.compile(
     r"\s+(?:and|from|here|hai|hain|h|he|aur|my|mera|meri|phone|mobile|number|email|i|please|"
-    r"है|हैं|और|मेरा|मेरी)(?=\s|$)",
+    r"है|हैं|और|मेरा|मेरी|ہے|ہیں|اور|میرا|میری|نمبر|فون|موبائل)(?=\s|$)",
     re.IGNORECASE,
+)
+# "میں علی بات کر رہا ہوں": "I am Ali", as one says it on the telephone.
+_SPEAKING = re.compile(
+    r"(?<!\w)میں\s+(?P<name>[^\d,.!?;\n۔،؟؛]{2,60}?)\s+(?:بات کر|بول) (?:رہا|رہی|رہے)(?!\w)"
 )
 _LONG_NUMBER = re.compile(r"\+?\d[\d\s-]{6,}\d")
 _BUDGET_NEAR = re.compile(
-    r"(?:\b(?:budget|under|upto|up to|within|around|about|below|maximum|max)|बजट)\D{0,15}(?P<sum>\d[\d,.]*)|"
-    r"(?P<up_to>\d[\d,.]*)\s*(?:tak|ke andar|तक|के अंदर)",
+    r"(?:\b(?:budget|under|upto|up to|within|around|about|below|maximum|max)|बजट|بجٹ)"
+    r"\D{0,15}(?P<sum>\d[\d,.]*)|"
+    r"(?P<up_to>\d[\d,.]*)\s*(?:tak|ke andar|तक|के अंदर|تک|کے اندر)",
     re.IGNORECASE,
 )
 _ONLY_A_SUM = re.compile(r"(?:[^\d,.]{0,20}[\s,.:]+)?(?P<sum>\d[\d,]{2,9}(?:\.\d+)?)\s*(?:/-)?[^\d]{0,8}")
 """A whole message that is a number, with a word or two around it: "no, 45000", "35000 hai"."""
-_ASSENT = re.compile(r"^(?:(?:yes|haan|han|ji|ok|हाँ|हां|जी) )+")
+_ASSENT = re.compile(r"^(?:(?:yes|haan|han|ji|ok|हाँ|हां|जी|ہاں|جی) )+")
 _LEAST_SUM = 50_000
 """Minor units: a smaller number alone is as likely a count, a size or a house."""
 _NO_NAMES_AFTER_I_AM = frozenset(
@@ -84,16 +89,17 @@ def _money(text: str, turn: Turn, has_phone: bool) -> dict[str, Any] | None:
     found = find_money(text, turn.business.currency)
     if found is not None or has_phone:
         return found
-    alone = None if len(text) > 40 else _ONLY_A_SUM.fullmatch(text.strip())
+    alone = None if len(text) > 40 else _ONLY_A_SUM.fullmatch(digits(text).strip())
     if alone:
         sum = find_money(alone["sum"], turn.business.currency, bare=True)
         return sum if sum and sum["minor"] >= _LEAST_SUM else None
-    match = _BUDGET_NEAR.search(text)
+    match = _BUDGET_NEAR.search(digits(spelled(text)))
     return find_money(match["sum"] or match["up_to"], turn.business.currency, bare=True) if match else None
 
 
 def _name(text: str) -> str | None:
-    match = _NAMED.search(text)
+    text = spelled(text)
+    match = _NAMED.search(text) or _SPEAKING.search(text)
     if match:
         return read_name(_NAME_ENDS.split(match["name"], maxsplit=1)[0])
     match = _I_AM.search(text)

@@ -1,6 +1,7 @@
 """Which language a message is written in. Script first; in Latin letters, by its words."""
 
 import re
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def detect(text: str, spoken_here: tuple[str, ...] = (), before: str = "") -> st
 
 @lru_cache(maxsize=4096)
 def _of_script(code: int) -> str:
+    """The language of a letter's script; digits and marks of punctuation tell nothing."""
+    if unicodedata.category(chr(code))[0] not in "LM":
+        return ""
     return next((lang for first, last, lang in _SCRIPTS if first <= code <= last), "")
 
 

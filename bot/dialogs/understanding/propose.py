@@ -48,7 +48,7 @@ SHORT = 5
 """Words up to which a message may be just a value."""
 NEAR = 0.35
 """From here two flows are worth asking about."""
-_CLAUSE = re.compile(r"[.!?।,;]\s+|\n+")
+_CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 WORDS = re.compile(r"[^\W\d_]")
 LIKELY = 0.55
 """From here one is."""
@@ -318,7 +318,7 @@ def language_named(text: str, lang: str, turn: Turn) -> str | None:
 
 
 def is_question(text: str) -> bool:
-    """Whether a text asks: by a question mark or a question's words, in Hindi anywhere."""
+    """Whether a text asks: by a question mark or a question's words, in Hindi and Urdu anywhere."""
     if "?" in text or "؟" in text:
         return True
     words = WORD.findall(fold(text))
@@ -327,8 +327,18 @@ def is_question(text: str) -> bool:
     begins = " ".join(words[:3]) + " "
     if any(begins.startswith(f"{start} ") for start in _question_words("en")):
         return True
-    hindi = _question_words("hi") | _question_words("hi-Latn")
-    return any(word in hindi for word in words)
+    anywhere = _question_words("hi") | _question_words("hi-Latn") | _question_words("ur")
+    return any(word in anywhere for word in words) or _asks_what(words)
+
+
+def _asks_what(words: list[str]) -> bool:
+    """Urdu writes "what" and "did" alike: "did" stands beside who did it, or in "was done"."""
+    what = courtesy()["what_or_did"]["ur"]
+    word = fold(what["word"])
+    if word not in words or word in (words[0], words[-1]):
+        return word in words
+    done = {fold(after) for after in what["did_before"]}
+    return fold(what["doer"]) not in words and words[words.index(word) + 1] not in done
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from bot.dialogs.slots import digits
+from bot.knowledge.tokens import spelled
 
 WEEK, MONTH = 7, 31
 
@@ -14,7 +15,7 @@ WEEK, MONTH = 7, 31
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, int]]:
     """(span of time, named day, word -> days), from when.yaml."""
-    words = yaml.safe_load((Path(__file__).parent / "when.yaml").read_text(encoding="utf-8"))
+    words = yaml.safe_load(spelled((Path(__file__).parent / "when.yaml").read_text(encoding="utf-8")))
     units = {word: days for days, names in words["units"].items() for word in names}
     numbers = {word: number for number, names in words["numbers"].items() for word in names}
     named = "|".join(_ordered(words["named"].split() + words["named_phrases"]))
@@ -40,7 +41,7 @@ def _ordered(words: object) -> list[str]:
 
 def find_when(text: str) -> str | None:
     """`now`, `month` or `later` for a span; the customer's own words for a named day; else None."""
-    text = digits(text)
+    text = digits(spelled(text))
     span, dated, sizes = _patterns()
     if match := span.search(text):
         number, unit = match["n"] or match["n2"], (match["unit"] or match["unit2"]).lower()

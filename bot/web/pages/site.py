@@ -20,7 +20,7 @@ from bot.web.pages import times
 _WEB = Path(__file__).resolve().parent.parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx" / "htmx.min.js"
 _RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
-STAFF_LANGUAGES = ("en", "hi", "hi-Latn")
+STAFF_LANGUAGES = ("en", "hi", "hi-Latn", "ur")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -114,6 +114,7 @@ def render(
         "has_words": app.words.has,
         "lang": lang,
         "dir": direction(lang),
+        "direction": direction,
         "business": app.profile.name,
         "clock": partial(times.clock, lang=lang, zone=app.profile.time_zone),
         "day": partial(times.day, lang=lang, zone=app.profile.time_zone),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "identified"]
 
 
 def clean(text: str) -> str:
@@ -109,7 +109,8 @@ class InboundMessage:
 
     `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
-    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
+    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`);
+    `identified` that these `identities` are the sender's too.
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
     """
 

@@ -4,10 +4,12 @@ from aiohttp import web
 
 from bot.conversations.conversation import get_conversation
 from bot.crm.contact import set_blocked
+from bot.notices import Notice
 from bot.pipeline import staff
 from bot.records.tx import Tx
 from bot.web.console.door import Viewer, room, show, wants_fragment
 from bot.web.console.inbox import refreshed
+from bot.web.keys import AGENT_TYPES
 
 STARTABLE = ("whatsapp", "sms", "email", "telegram")
 
@@ -48,6 +50,20 @@ async def say(request: web.Request, viewer: Viewer) -> web.StreamResponse:
         return await _done(request, viewer, which)
     sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features)
     return await _done(request, viewer, which, "console.held" if sent.held else "")
+
+
+def _writable(tx: Tx, conversation_id: str) -> None:
+    tx.require("create", "messages")
+    get_conversation(tx, conversation_id)
+
+
+@room
+async def types(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/typing: the agent is writing; the customer's page is told, nothing is stored."""
+    which = request.match_info["id"]
+    await viewer.app.store.read(_writable, viewer.actor, which)
+    viewer.app.bus.post([Notice(AGENT_TYPES, which)])
+    return web.Response(status=204)
 
 
 @room

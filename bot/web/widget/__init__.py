@@ -6,20 +6,22 @@ from bot.errors import NotFound
 from bot.web.keys import APP
 from bot.web.pages.files import send_file
 from bot.web.pages.site import public
+from bot.web.widget.files import file_of_token, preflight, upload
 from bot.web.widget.hub import HUB, Hub, run_hub
 from bot.web.widget.script import script
 from bot.web.widget.socket import socket
-from bot.web.widget.thread import file_of_token
 
 
 def setup(web_app: web.Application) -> None:
-    """Add `/widget.js`, `/widget/ws`, `/widget/media/…` and the listener behind them."""
+    """Add `/widget.js`, `/widget/ws`, `/widget/files`, `/widget/media/…` and the listener behind them."""
     web_app[HUB] = Hub()
     web_app.cleanup_ctx.append(run_hub)
     web_app.on_shutdown.append(_close)
     web_app.router.add_get("/widget.js", script)
     web_app.router.add_get("/widget/ws", socket)
     web_app.router.add_get("/widget/media/{token}", media)
+    web_app.router.add_post("/widget/files", upload)
+    web_app.router.add_options("/widget/files", preflight)
 
 
 async def _close(web_app: web.Application) -> None:

@@ -26,6 +26,7 @@ from bot.web.server import make_web, served
 
 T = TypeVar("T")
 PASSWORD = "a long enough one"
+SECRET = "a secret that the shop and Samvad share 0123456789"
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -73,7 +74,13 @@ def running(folder: Path, **given: object) -> Iterator[Site]:
     ready: Future[None] = Future()
 
     async def run(stop: asyncio.Event) -> None:
-        chosen = {"gather_ms": 0, "business_name": "Asha Kitchens", "base_url": "", **given}
+        chosen = {
+            "gather_ms": 0,
+            "business_name": "Asha Kitchens",
+            "base_url": "",
+            "widget_secret": SECRET,
+            **given,
+        }
         port = int(str(chosen.pop("port", 0)))
         async with (
             open_app(load_settings(data_dir=folder, **chosen)) as app,

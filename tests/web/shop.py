@@ -12,11 +12,11 @@ from typing import Any
 import jwt
 
 from bot.clock import now
-from tests.web.conftest import Site
+from tests.web.conftest import SECRET, Site
 
-SECRET = "a secret that the shop and Samvad share 0123456789"
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Asha's shop</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/shop.css"></head>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/shop.css"></head>
 <body><main><h1>Pots and pans</h1><p>Everything for the kitchen.</p><div class="tall"></div></main>
 <script src="{samvad}/widget.js" {attributes}></script></body></html>"""
 STYLE = "body { font-family: sans-serif; margin: 2rem; } .tall { height: 3000px; } button { color: red; } "

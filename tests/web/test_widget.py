@@ -176,9 +176,63 @@ async def test_a_person_who_takes_over_is_told_to_the_page_and_heard_in_it(
     assert all(message["text"] != "secret" for message in fresh.welcome["messages"])
 
 
+async def test_what_the_visitor_saw_is_read_for_the_agent_once(site: Site, http: Any, staff: Any) -> None:
+    page, stranger = await open_page(http), await open_page(http)
+    await page.say("Hello")
+    while (answer := (await page.hear("message"))["message"])["author"] != "bot":
+        pass
+    conversation = site.conversation("again", page.welcome["visitor"])
+    await stranger.socket.send_json({"type": "read", "id": "ffffffff-ffff-7fff-bfff-ffffffffffff"})
+    await stranger.say("x")
+    await stranger.hear("accepted")
+    colleague = await staff("manager")
+    path = f"/console/conversations/{conversation}"
+    assert f"m-{answer['id']}" in (thread := await colleague.text(path)) and "tick read" not in thread
+    for wrong in (None, 7, "", "0"):
+        await page.socket.send_json({"type": "read", "id": wrong})
+    for _ in range(2):
+        await page.socket.send_json({"type": "read", "id": answer["id"]})
+    async with asyncio.timeout(10):
+        while "tick read" not in await colleague.text(path):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    fresh = await open_page(http, page.welcome["token"])
+    assert next(one for one in fresh.welcome["messages"] if one["id"] == answer["id"])["read"] is True
+
+
+async def test_typing_goes_both_ways_and_is_stored_nowhere(site: Site, http: Any, staff: Any) -> None:
+    page = await open_page(http)
+    await page.say("Hello")
+    await page.hear("message")
+    conversation = site.conversation("are you there", page.welcome["visitor"])
+    colleague, outsider = await staff("manager"), await staff("marketer")
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def listen() -> None:
+        async with colleague.http.get("/console/live") as stream:
+            async for line in stream.content:
+                if line.startswith(b"data:") and b"typing" in line:
+                    events.put_nowait(json.loads(line[5:]))
+
+    listener = asyncio.create_task(listen())
+    await asyncio.sleep(0.5)
+    for _ in range(5):
+        await page.socket.send_json({"type": "typing"})
+    async with asyncio.timeout(5):
+        while not (news := await events.get())["typing"]:
+            pass
+    assert news["typing"] == [conversation] and not news["conversations"]
+    await asyncio.sleep(0.4)
+    assert not any(events.get_nowait()["typing"] for _ in range(events.qsize()))  # throttled
+    listener.cancel()
+    path = f"/console/conversations/{conversation}/typing"
+    await colleague.post(path, 204)
+    await page.hear("typing")
+    await outsider.post(path, 403)
+    with pytest.raises(TimeoutError):
+        await page.hear("typing", 0.5)
+
+
 def test_all_widget_words_are_there_in_every_language(site: Site) -> None:
     assert site.app.store.read_now(lambda tx: tx.actor, SYSTEM) is SYSTEM
-    wrong = [
-        line for line in site.app.words.check() if "widget." in line or "page." in line or "console." in line
-    ]
+    wrong = [line for line in site.app.words.check() if "widget." in line or "page." in line]
     assert wrong == []

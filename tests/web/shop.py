@@ -93,12 +93,24 @@ class Visitor:
 
     def connected(self) -> None:
         """Wait until the server has welcomed the page."""
-        key = "Object.keys(localStorage).find((k) => k.endsWith(':token'))"
-        self.page.wait_for_function(key)
+        self.until("Object.keys(localStorage).some((k) => k.endsWith(':token'))")
+
+    def until(self, holds: str) -> None:
+        """Wait until a script's expression holds: a strict policy forbids playwright its own way."""
+        for _ in range(150):
+            if self.page.evaluate(holds):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(holds)
+
+    def uploaded(self) -> None:
+        """Wait until no upload runs."""
+        self.until("!document.querySelector('#samvad-widget').shadowRoot.querySelector('progress')")
 
     def open(self) -> None:
-        """Press the launcher."""
-        self.widget.locator(".launcher").click()
+        """Press the launcher, unless the panel was left open."""
+        if not self.widget.locator(".panel").is_visible():
+            self.widget.locator(".launcher").click()
         self.widget.locator("textarea").wait_for()
 
     def write(self, text: str) -> None:

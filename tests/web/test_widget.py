@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -236,3 +238,28 @@ def test_all_widget_words_are_there_in_every_language(site: Site) -> None:
     assert site.app.store.read_now(lambda tx: tx.actor, SYSTEM) is SYSTEM
     wrong = [line for line in site.app.words.check() if "widget." in line or "page." in line]
     assert wrong == []
+
+
+def test_every_attribute_call_event_and_frame_is_in_the_docs() -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "docs" / "widget.md").read_text("utf-8")
+    static = root / "bot" / "web" / "widget" / "static"
+    source = "\n".join(path.read_text("utf-8") for path in static.glob("*.js"))
+    asked = {
+        "data-" + re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", name)
+        for name in re.findall(r"dataset\.([a-zA-Z]+)", (static / "theme.js").read_text("utf-8"))
+    }
+    listed = set(re.findall(r"^\| `(data-[a-z-]+)`", text, re.MULTILINE))
+    assert asked == listed
+    calls = set(
+        re.findall(r"^    (\w+)(?:\(|:)", source.partition("window.Samvad = {")[2].partition("};")[0], re.M)
+    )
+    assert calls == set(re.findall(r"`Samvad\.(\w+)\(", text))
+    assert set(re.findall(r"samvad:[a-z]+(?=\")", source)) == set(re.findall(r"`(samvad:[a-z]+)`", text))
+    frames = set(re.findall(r'type: "(\w+)"', source)) - {"file", "button", "text", "submit"}
+    heard = set(
+        re.findall(
+            r"^    (\w+)(?:\(data\)|:)", source.partition("const heard = {")[2].partition("\n  };")[0], re.M
+        )
+    )
+    assert sorted(name for name in frames | heard if f"| `{name}` |" not in text) == []

@@ -13,7 +13,6 @@ from tests.web.conftest import Site, running
 from tests.web.shop import Shop, Visitor, open_shop, user_token
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
-LANGUAGES = {"en": "Talk to a person", "hi": "व्यक्ति से बात करें", "ur": "Talk to a person"}
 PDF = {"name": "the bill of September.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 bill"}
 PNG = {"name": "stove.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n pixels"}
 
@@ -72,8 +71,9 @@ def policy_breaches(visitor: Visitor) -> list[str]:
 # --- accessibility ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    ("lang", "scheme"), [("en", "light"), ("hi", "light"), ("ur", "light"), ("ur", "dark")]
+)
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nobody_is_kept_out(shop: Shop, visit: Any, width: int, lang: str, scheme: str) -> None:
     shop.lang, shop.attributes = lang, {"greet-after": "0"}

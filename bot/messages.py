@@ -14,7 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
 _HOLE = re.compile(r"\{\{\s*(\w{1,60})\s*\}\}")
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "identified"]
 
 
 def clean(text: str) -> str:
@@ -31,6 +31,12 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     DOCUMENT = "document"
     STICKER = "sticker"
+
+
+def kind_of(mime: str) -> MediaKind:
+    """How a file of this type is shown."""
+    first = mime.partition("/")[0]
+    return MediaKind(first) if first in ("image", "audio", "video") else MediaKind.DOCUMENT
 
 
 class Status(StrEnum):
@@ -112,7 +118,8 @@ class InboundMessage:
 
     `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
-    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
+    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`);
+    `identified` that these `identities` are the sender's too.
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
     """
 

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         SecretStr(""), description="Mailgun's webhook signing key, when Mailgun posts mail"
     )
 
+    widget_secret: SecretStr = Field(
+        SecretStr(""), description="Signs the tokens by which a site says who its visitor is; unset: off"
+    )
+    widget_origins: str = Field(
+        "", description="Sites that may embed the widget, like https://shop.example, comma; unset: any"
+    )
+
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint, with /v1; unset: no LLM")
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key")
     llm_model: str = Field("", description="Its model")
@@ -108,6 +115,22 @@ class Settings(BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("widget_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters; `openssl rand -hex 32` makes one")
+        return value
+
+    @field_validator("widget_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for part in _listed(value):
+            site = urlsplit(part)
+            if site.scheme not in ("http", "https") or part != f"{site.scheme}://{site.netloc}":
+                raise ValueError(f"{part!r} must be scheme and host alone, like https://shop.example")
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -128,11 +151,20 @@ class Settings(BaseSettings):
     @property
     def language_list(self) -> tuple[str, ...]:
         """Languages of the business; the first is the default."""
-        return tuple(part.strip() for part in self.languages.split(",") if part.strip()) or ("en",)
+        return _listed(self.languages) or ("en",)
+
+    @property
+    def widget_origin_list(self) -> tuple[str, ...]:
+        """Sites that may embed the widget; empty: any."""
+        return _listed(self.widget_origins)
 
     def sqlite_path(self) -> Path:
         """Where the embedded database lies."""
         return self.data_dir.resolve() / "samvad.db"
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def load_settings(**given: object) -> Settings:

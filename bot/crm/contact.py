@@ -8,6 +8,7 @@ from typing import Any
 
 import phonenumbers
 import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
 
 from bot.records.actor import Actor
 from bot.records.entity import Entity, entity
@@ -82,6 +83,15 @@ def normal_phone(text: str, country: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normal_email(text: str) -> str | None:
+    """A mail address in its one form; None when it is none."""
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return found.normalized.lower()
 
 
 def find_by_identity(tx: Tx, kind: str, value: str) -> str | None:

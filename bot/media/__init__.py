@@ -1,11 +1,13 @@
 """Files that came with messages, kept by the hash of their content under the data directory."""
 
+import asyncio
 import hashlib
 import mimetypes
 import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import IO
 
 from bot.errors import InvalidInput, NotFound, TooLarge
 
@@ -35,13 +37,31 @@ class MediaStore:
         return f"media:{digest}"
 
     async def put_stream(self, stream: AsyncIterator[bytes], limit: int = MAX_BYTES) -> str:
-        """Keep a stream of at most `limit` bytes; returns `media:<hash>`."""
-        content = bytearray()
-        async for piece in stream:
-            content += piece
-            if len(content) > limit:
-                raise TooLarge("The file is larger than its channel allows", limit=limit)
-        return self.put(bytes(content))
+        """Keep a stream of at most `limit` bytes, written as it comes; returns `media:<hash>`."""
+        temporary, digest, size = await asyncio.to_thread(self._begin), hashlib.sha256(), 0
+        try:
+            async for piece in stream:
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge("The file is larger than its channel allows", limit=limit)
+                digest.update(piece)
+                await asyncio.to_thread(temporary.write, piece)
+        except BaseException:
+            temporary.close()
+            os.unlink(temporary.name)  # noqa: PTH108  (one fast call, and a cancelled task may not await)
+            raise
+        return await asyncio.to_thread(self._finish, temporary, digest.hexdigest())
+
+    def _begin(self) -> IO[bytes]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.NamedTemporaryFile(dir=self._folder, delete=False)
+
+    def _finish(self, temporary: IO[bytes], digest: str) -> str:
+        temporary.close()
+        path = self._path(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(temporary.name).replace(path)  # whole or not at all
+        return f"media:{digest}"
 
     def path(self, ref: str) -> Path:
         """Where `media:<hash>` lies. Raises InvalidInput, NotFound."""

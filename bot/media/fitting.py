@@ -26,14 +26,6 @@ _MUTE_IN_BROWSERS = ("audio/amr", "audio/3gpp", "audio/amr-wb", "audio/x-caf")
 """Sounds that telephones send and browsers do not play."""
 
 
-def kind_of(mime: str, *, recorded: bool = False) -> MediaKind:
-    """The kind of an uploaded file; `recorded`: somebody spoke it here, it is a voice note."""
-    first = mime.partition("/")[0]
-    if first == "audio":
-        return MediaKind.VOICE if recorded else MediaKind.AUDIO
-    return {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO}.get(first, MediaKind.DOCUMENT)
-
-
 def bare(mime: str, filename: str = "") -> str:
     """`audio/webm` for `audio/webm;codecs=opus`; guessed from the name where the sender does not know."""
     given = mime.partition(";")[0].strip().lower()

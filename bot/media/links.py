@@ -13,6 +13,7 @@ from bot import clock
 from bot.messages import Media, MediaKind
 
 LASTS = timedelta(days=90)
+DAY_S = 86_400
 _PREFIX = "file:"
 
 
@@ -26,7 +27,8 @@ class FileLinks:
 
     def path(self, media: Media) -> str:
         """`/files/<token>`, good for 90 days."""
-        until = int((clock.now() + LASTS).timestamp())
+        # By whole days, so that a page that asks again gets the same address and need not load it twice.
+        until = int((clock.now() + LASTS).timestamp()) // DAY_S
         packed = json.dumps([media.ref, media.kind.value, media.mime, media.filename, until]).encode()
         return "/files/" + self.sign(_PREFIX + base64.urlsafe_b64encode(packed).decode())
 
@@ -40,6 +42,6 @@ class FileLinks:
         if value is None or not value.startswith(_PREFIX):
             return None
         ref, kind, mime, name, until = json.loads(base64.urlsafe_b64decode(value.removeprefix(_PREFIX)))
-        if until < clock.now().timestamp():
+        if until * DAY_S < clock.now().timestamp():
             return None
         return Media(MediaKind(kind), ref, mime, name)

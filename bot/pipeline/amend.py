@@ -1,5 +1,6 @@
 """What a customer changes after they have written: a reaction, other words, a message taken back; or that
-they go on under another address. It is kept and shown; the bot answers what is said, not what is amended.
+they go on under another address, or who they are. It is kept and shown; the bot answers what is said, not
+what is amended.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
 from bot.crm.consent import record_consent
-from bot.crm.contact import add_identity
+from bot.crm.contact import add_identity, find_by_identity, learn_about
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, preview
 from bot.pipeline.load import LaneState
@@ -97,6 +98,22 @@ def _move(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     return {}
 
 
+def _identify(tx: Tx, held: Record, said: InboundMessage) -> Lane:
+    """Further addresses of the sender; one that is proved to be another contact's stays a claim here."""
+    contact_id = held["contact_id"]
+    for one in said.identities:
+        theirs = find_by_identity(tx, one.kind, one.value) if one.verified else None
+        add_identity(
+            tx, contact_id, one.kind, one.value, verified=one.verified and theirs in (None, contact_id)
+        )
+    if said.sender_name:
+        learn_about(tx, contact_id, name=said.sender_name, source="channel")
+    if held["conversation_id"] is not None:
+        tx.event(CONVERSATION, held["conversation_id"], "identified", None, contact_id)
+        tx.notify("conversation", held["conversation_id"])
+    return {}
+
+
 def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
     """STOP and START, said in the provider's app instead of in words: nobody is answered."""
     stops = said.text == "stop"
@@ -114,6 +131,7 @@ AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], Lane]] = {
     "edit": _edit,
     "deletion": _take_back,
     "moved": _move,
+    "identified": _identify,
     "preference": _prefer,
 }
 """`InboundMessage.kind` -> what it does; it returns what of the lane it changes."""

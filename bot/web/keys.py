@@ -9,3 +9,6 @@ if TYPE_CHECKING:
 
 APP: web.AppKey["App"] = web.AppKey("app")
 """The opened application: settings, store, bus, words, profile, media, channels."""
+
+VISITOR_TYPES, AGENT_TYPES = "visitor_types", "agent_types"
+"""Topics of notices that somebody is writing in a web chat just now; no record knows of it."""

@@ -10,7 +10,7 @@ from bot.channels.twilio.channel import _SMS
 from bot.channels.whatsapp.channel import _FEATURES as WHATSAPP
 from bot.errors import InvalidInput
 from bot.media import MediaStore
-from bot.media.fitting import bare, convert, fit, kind_of, playable
+from bot.media.fitting import bare, convert, fit, playable
 from bot.messages import Features, Media, MediaKind, MediaLimit
 from tests.support.recordings import film, picture, seconds_of, sound
 
@@ -121,10 +121,7 @@ async def test_a_conversion_leaves_nothing_when_it_fails(store: MediaStore) -> N
     assert sorted(Path(store.path(silent.ref)).parent.parent.rglob("*")) == before
 
 
-def test_kinds_and_types_of_uploads() -> None:
-    assert kind_of("audio/webm", recorded=True) is MediaKind.VOICE
-    assert kind_of("audio/mpeg") is MediaKind.AUDIO
-    assert kind_of("text/html") is MediaKind.DOCUMENT
+def test_types_of_uploads() -> None:
     assert bare("audio/webm;codecs=opus") == "audio/webm"
     assert bare("", "bill.pdf") == bare("application/octet-stream", "bill.pdf") == "application/pdf"
     assert bare("", "noend") == "application/octet-stream"

@@ -6,7 +6,9 @@ import re
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -25,6 +27,7 @@ from bot.web.server import make_web, served
 T = TypeVar("T")
 PASSWORD = "a long enough one"
 LANGUAGES = "en,hi,hi-Latn,ur"
+SECRET = "a secret that the shop and Samvad share 0123456789"
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -72,19 +75,27 @@ class Site:
         raise TimeoutError("no turn took this message")
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One program for all tests of this folder that ask for it."""
+@contextmanager
+def running(folder: Path, **given: object) -> Iterator[Site]:
+    """The program on a data directory, in a thread of its own, until the block ends."""
     made = Site()
-    folder = tmp_path_factory.mktemp("site")
     ready: Future[None] = Future()
 
     async def run(stop: asyncio.Event) -> None:
-        settings = load_settings(
-            data_dir=folder, gather_ms=0, business_name="Asha Kitchens", base_url="", languages=LANGUAGES
-        )
-        async with open_app(settings) as app, served(make_web(app)) as port:
-            made.app, made.url = app, f"http://127.0.0.1:{port}"
+        chosen = {
+            "gather_ms": 0,
+            "business_name": "Asha Kitchens",
+            "base_url": "",
+            "languages": LANGUAGES,
+            "widget_secret": SECRET,
+            **given,
+        }
+        port = int(str(chosen.pop("port", 0)))
+        async with (
+            open_app(load_settings(data_dir=folder, **chosen)) as app,
+            served(make_web(app), port) as bound,
+        ):
+            made.app, made.url = app, f"http://127.0.0.1:{bound}"
             ready.set_result(None)
             await stop.wait()
 
@@ -101,10 +112,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     runner = threading.Thread(target=thread, daemon=True)
     runner.start()
     ready.result(100)
-    yield made
-    made.loop.call_soon_threadsafe(stop.set)
-    runner.join(20)
-    made.loop.close()
+    try:
+        yield made
+    finally:
+        made.loop.call_soon_threadsafe(stop.set)
+        runner.join(20)
+        made.loop.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One program for all tests of this folder that ask for it."""
+    with running(tmp_path_factory.mktemp("site")) as made:
+        yield made
 
 
 class Staff:

@@ -11,10 +11,10 @@ from bot.messages import (
     InboundMessage,
     Location,
     Media,
-    MediaKind,
     Parsed,
     Status,
     StatusUpdate,
+    kind_of,
 )
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
@@ -121,14 +121,6 @@ def _media(form: Form) -> tuple[Media, ...]:
             mime = form.get(f"MediaContentType{index}") or "application/octet-stream"
             found.append(Media(kind=kind_of(mime), ref=url, mime=mime.split(";")[0].strip()))
     return tuple(found)
-
-
-def kind_of(mime: str) -> MediaKind:
-    """The media kind of a MIME type."""
-    try:
-        return MediaKind(mime.partition("/")[0])
-    except ValueError:
-        return MediaKind.DOCUMENT
 
 
 def _location(form: Form) -> Location | None:

@@ -1,5 +1,12 @@
 """Chat on our own web page. See README.md."""
 
-from bot.channels.webchat.channel import Publish, WebChat, inbound_from_page
+from bot.channels.webchat.channel import (
+    FILES_LIMIT,
+    Publish,
+    WebChat,
+    identified,
+    inbound_from_page,
+    seen_by_page,
+)
 
-__all__ = ["Publish", "WebChat", "inbound_from_page"]
+__all__ = ["FILES_LIMIT", "Publish", "WebChat", "identified", "inbound_from_page", "seen_by_page"]

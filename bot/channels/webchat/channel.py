@@ -15,6 +15,8 @@ from bot.messages import (
     OutboundMessage,
     Parsed,
     Receipt,
+    Status,
+    StatusUpdate,
     WebhookRequest,
     clean,
 )
@@ -25,18 +27,30 @@ Publish = Callable[[str, str], Awaitable[None]]
 ACCOUNT = "web"
 TEXT_LIMIT = 4096
 _ID_LIMIT = 200
-_FILE_LIMIT = 25 * 1024 * 1024
+FILES_LIMIT = 10
+"""How many files one message may have."""
+_MB = 1024 * 1024
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/heic")
+_SOUNDS = ("audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/aac", "audio/webm")
+_FILMS = ("video/mp4", "video/webm", "video/quicktime", "video/3gpp")
 _FEATURES = Features(
     text_limit=TEXT_LIMIT,
     buttons=20,
     button_title_limit=80,
-    media={kind: MediaLimit(_FILE_LIMIT) for kind in MediaKind}
-    | {MediaKind.VOICE: MediaLimit(_FILE_LIMIT, ("audio/mp4", "audio/mpeg"))},
-    files=10,
+    media={
+        MediaKind.IMAGE: MediaLimit(10 * _MB, _IMAGES),
+        MediaKind.AUDIO: MediaLimit(16 * _MB, _SOUNDS),
+        # What agents speak: in a form that every browser plays.
+        MediaKind.VOICE: MediaLimit(16 * _MB, ("audio/mp4", "audio/mpeg")),
+        MediaKind.VIDEO: MediaLimit(32 * _MB, _FILMS),
+        MediaKind.DOCUMENT: MediaLimit(20 * _MB),
+    },
+    files=FILES_LIMIT,
     captioned=frozenset(MediaKind),
     caption_limit=TEXT_LIMIT,
     by_link=True,
     typing=True,
+    receipts=True,
 )
 
 
@@ -86,9 +100,17 @@ class WebChat:
         yield b""
 
 
-def inbound_from_page(data: object, visitor: str) -> InboundMessage:
+def inbound_from_page(
+    data: object,
+    visitor: str,
+    *,
+    media: Sequence[Media] = (),
+    identities: Sequence[Identity] = (),
+    name: str = "",
+) -> InboundMessage:
     """A page's decoded JSON `{"type": "message", "id", "text", "button"?}` as a message of `visitor`.
 
+    `media` are files that the page uploaded before; `identities` and `name` what else is known of who writes.
     Raises InvalidInput that names the field, TooLarge.
     """
     if not isinstance(data, dict):
@@ -104,7 +126,7 @@ def inbound_from_page(data: object, visitor: str) -> InboundMessage:
         raise TooLarge(f"a message has at most {TEXT_LIMIT} characters", field="text", limit=TEXT_LIMIT)
     if button is not None and len(button) > _ID_LIMIT:
         raise InvalidInput(f"button has at most {_ID_LIMIT} characters", field="button")
-    if not text.strip() and button is None:
+    if not text.strip() and button is None and not media:
         raise InvalidInput("text is empty", field="text")
     key = f"{visitor}:{client_id}"
     return InboundMessage(
@@ -115,8 +137,40 @@ def inbound_from_page(data: object, visitor: str) -> InboundMessage:
         external_id=key,
         text=text,
         button=button,
-        identities=(Identity("webchat", visitor, verified=True),),
+        sender_name=name,
+        identities=(_visitor(visitor), *identities),
+        media=tuple(media),
     )
+
+
+def identified(visitor: str, key: str, identities: Sequence[Identity], name: str = "") -> InboundMessage:
+    """Word that these addresses are the visitor's; the same `key` again changes nothing."""
+    return InboundMessage(
+        event_key=f"{visitor}:{key}",
+        channel="webchat",
+        account=ACCOUNT,
+        address=visitor,
+        external_id="",
+        sender_name=name,
+        identities=tuple(identities),
+        kind="identified",
+    )
+
+
+def seen_by_page(message_id: str) -> StatusUpdate:
+    """Word that a visitor has had a message of ours before their eyes."""
+    return StatusUpdate(
+        event_key=f"{message_id}:read",
+        channel="webchat",
+        account=ACCOUNT,
+        external_id=message_id,
+        status=Status.READ,
+        outbox_id=message_id,
+    )
+
+
+def _visitor(visitor: str) -> Identity:
+    return Identity("webchat", visitor, verified=True)
 
 
 def _text(data: dict[str, object], name: str) -> str:

@@ -34,6 +34,7 @@ def setup(web_app: web.Application) -> None:
             web.post(f"{one}/take-over", deeds.take_over),
             web.post(f"{one}/hand-back", deeds.hand_back),
             web.post(f"{one}/say", deeds.say),
+            web.post(f"{one}/typing", deeds.types),
             web.post(f"{one}/block", deeds.block),
             web.post(f"{one}/unblock", deeds.block),
             web.post(f"{one}/messages/{{message:{_UUID}}}/resend", deeds.resend),

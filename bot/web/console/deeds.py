@@ -8,12 +8,15 @@ from aiohttp import web
 from bot.conversations.conversation import get_conversation
 from bot.crm.contact import set_blocked
 from bot.errors import InvalidInput
-from bot.media.fitting import bare, fit, kind_of
-from bot.messages import Media, MediaKind
+from bot.media.fitting import bare, fit
+from bot.media.sniff import HEAD, sniff
+from bot.messages import Media, MediaKind, kind_of
+from bot.notices import Notice
 from bot.pipeline import staff
 from bot.records.tx import Tx
 from bot.web.console.door import Viewer, room, show, wants_fragment
 from bot.web.console.inbox import refreshed
+from bot.web.keys import AGENT_TYPES
 
 MOST_FILES = 10
 RECORDED = "voice-note."
@@ -77,8 +80,10 @@ async def uploads(
         content = await asyncio.to_thread(one.file.read)
         if not content:
             raise InvalidInput(f"{one.filename} is empty", field="files")
-        mime = bare(one.content_type, one.filename)
-        kind = kind_of(mime, recorded=one.filename.startswith(RECORDED))
+        recorded = one.filename.startswith(RECORDED)
+        told = bare(one.content_type, one.filename)
+        mime = told if recorded else sniff(content[:HEAD], one.filename) or told
+        kind = MediaKind.VOICE if recorded else kind_of(mime)
         ref = await asyncio.to_thread(app.media.put, content)
         media = Media(kind, ref, mime, one.filename[:200], len(content))
         fitted = await fit(app.media, media, features)
@@ -86,6 +91,20 @@ async def uploads(
             raise InvalidInput(f"Here goes a file of the kind {as_kind}", field="template_file")
         kept.append(fitted)
     return kept
+
+
+def _writable(tx: Tx, conversation_id: str) -> None:
+    tx.require("create", "messages")
+    get_conversation(tx, conversation_id)
+
+
+@room
+async def types(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/typing: the agent is writing; the customer's page is told, nothing is stored."""
+    which = request.match_info["id"]
+    await viewer.app.store.read(_writable, viewer.actor, which)
+    viewer.app.bus.post([Notice(AGENT_TYPES, which)])
+    return web.Response(status=204)
 
 
 @room

@@ -15,7 +15,7 @@ from bot.errors import NotSignedIn, SamvadError
 from bot.records.actor import SYSTEM
 from bot.web.console.door import SESSION, Viewer, room
 from bot.web.console.news import Position, newest, read_news
-from bot.web.keys import APP
+from bot.web.keys import APP, VISITOR_TYPES
 from bot.web.pages.site import secure
 
 SEEN_EVERY_S = 45.0
@@ -28,6 +28,7 @@ class Console:
 
     def __init__(self) -> None:
         self.noticed: set[str] = set()
+        self.typing: set[str] = set()
         self.awake = asyncio.Event()
 
 
@@ -44,6 +45,8 @@ class Consoles:
             for console in self.open:
                 if notice is not None and notice.topic in ("message", "conversation"):
                     console.noticed.add(notice.id)
+                elif notice is not None and notice.topic == VISITOR_TYPES:
+                    console.typing.add(notice.id)
                 console.awake.set()
 
     def close(self) -> None:
@@ -112,8 +115,9 @@ async def _serve(
         await asyncio.sleep(BREATH_S)
         console.awake.clear()
         noticed, console.noticed = console.noticed, set()
+        typing, console.typing = console.typing, set()
         try:
-            news = await store.read(read_news, viewer.actor, position, list(noticed))
+            news = await store.read(read_news, viewer.actor, position, list(noticed), list(typing))
         except SamvadError:
             console.noticed |= noticed
             await asyncio.sleep(1)

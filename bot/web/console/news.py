@@ -27,6 +27,7 @@ class News:
     contacts: set[str] = field(default_factory=set)
     notifications: bool = False
     articles: bool = False
+    typing: set[str] = field(default_factory=set)
     everything: bool = False
 
     def __bool__(self) -> bool:
@@ -36,6 +37,7 @@ class News:
             or self.contacts
             or self.notifications
             or self.articles
+            or self.typing
             or self.everything
         )
 
@@ -47,6 +49,7 @@ class News:
             "contacts": sorted(self.contacts),
             "notifications": self.notifications,
             "articles": self.articles,
+            "typing": sorted(self.typing),
             "everything": self.everything,
         }
 
@@ -56,9 +59,10 @@ def newest(tx: Tx) -> Position:
     return events.newest_position(tx.connection)
 
 
-def read_news(tx: Tx, since: Position, noticed: Sequence[str]) -> News:
+def read_news(tx: Tx, since: Position, noticed: Sequence[str], typing: Sequence[str] = ()) -> News:
     """What happened after `since`; `noticed` are conversations the bus spoke of (a delivery state leaves no
-    event). That a list may have changed is told without ids: the list is read with the viewer's rights."""
+    event), `typing` those whose customer is writing. That a list may have changed is told without ids: the
+    list is read with the viewer's rights."""
     rows = events.read_after(tx.connection, since, LIMIT)
     news = News((rows[-1]["xid"], rows[-1]["seq"]) if rows else since)
     if len(rows) == LIMIT:
@@ -81,7 +85,8 @@ def read_news(tx: Tx, since: Position, noticed: Sequence[str]) -> News:
         found = sa.select(messages.c.conversation_id).where(messages.c.id.in_(said)).distinct()
         touched.update(tx.execute(found).scalars())
     news.listed = bool(touched)
-    news.conversations, news.contacts = _seen(tx, touched, news.contacts)
+    seen, news.contacts = _seen(tx, touched.union(typing), news.contacts)
+    news.conversations, news.typing = seen & touched, seen.intersection(typing)
     return news
 
 

@@ -24,7 +24,7 @@ TABS: tuple[Tab, ...] = ("waiting", "mine", "all")
 PAGE = 40
 THREAD = 80
 _c = CONVERSATION.table.c
-_TOLD = ("taken_over", "handed_back", "handed_off", "escalated", "moved")
+_TOLD = ("taken_over", "handed_back", "handed_off", "escalated", "moved", "identified")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,22 @@
 
 from aiohttp import web
 
-from bot.errors import NotFound
-from bot.web.keys import APP
-from bot.web.pages.files import send_file
-from bot.web.pages.site import public
+from bot.web.widget.files import preflight, upload
 from bot.web.widget.hub import HUB, Hub, run_hub
 from bot.web.widget.script import script
 from bot.web.widget.socket import socket
-from bot.web.widget.thread import file_of_token
 
 
 def setup(web_app: web.Application) -> None:
-    """Add `/widget.js`, `/widget/ws`, `/widget/media/…` and the listener behind them."""
+    """Add `/widget.js`, `/widget/ws`, `/widget/files` and the listener behind them."""
     web_app[HUB] = Hub()
     web_app.cleanup_ctx.append(run_hub)
     web_app.on_shutdown.append(_close)
     web_app.router.add_get("/widget.js", script)
     web_app.router.add_get("/widget/ws", socket)
-    web_app.router.add_get("/widget/media/{token}", media)
+    web_app.router.add_post("/widget/files", upload)
+    web_app.router.add_options("/widget/files", preflight)
 
 
 async def _close(web_app: web.Application) -> None:
     await web_app[HUB].close()
-
-
-@public
-async def media(request: web.Request) -> web.StreamResponse:
-    """A file that came with a message, by the address we gave the page."""
-    app = request.app[APP]
-    file = file_of_token(app, request.match_info["token"])
-    if file is None:
-        raise NotFound("That file is not here")
-    return send_file(app.media, file)

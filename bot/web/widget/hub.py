@@ -8,25 +8,62 @@ from time import monotonic
 from aiohttp import WSCloseCode, web
 
 from bot.bus import Bus
+from bot.messages import Identity
 from bot.notices import Notice
-from bot.web.keys import APP
+from bot.web.keys import AGENT_TYPES, APP
 
 RATE, PER_S = 20, 10.0
 """A visitor may send this many messages in this many seconds."""
+FILES_RATE, FILES_PER_S = 20, 60.0
+"""And this many files."""
+
+
+class Rate:
+    """At most `count` in `per_s` seconds of one name."""
+
+    def __init__(self, count: int, per_s: float) -> None:
+        self._count, self._per_s = count, per_s
+        self._times: dict[str, deque[float]] = {}
+
+    def allow(self, name: str) -> bool:
+        """Count one more; False when it is too many."""
+        now = monotonic()
+        if len(self._times) > 10_000:
+            self._times = {
+                one: old for one, old in self._times.items() if old and old[-1] > now - self._per_s
+            }
+        times = self._times.setdefault(name, deque())
+        while times and times[0] <= now - self._per_s:
+            times.popleft()
+        if len(times) >= self._count:
+            return False
+        times.append(now)
+        return True
 
 
 class Page:
-    """One open page of a visitor."""
+    """One open page of a visitor. `identities` and `name` are what its site vouches for."""
 
     def __init__(self, socket: web.WebSocketResponse, visitor: str, lang: str) -> None:
         self.socket = socket
         self.visitor = visitor
         self.lang = lang
+        self.identities: tuple[Identity, ...] = ()
+        self.name = ""
         self.conversation_id: str | None = None
         self.owner = "bot"
+        self.away = False
         self.expecting = False
         self.seen: set[str] = set()
+        self.unread: set[str] = set()
+        self.news = False
+        self.agent_types = False
         self.awake = asyncio.Event()
+
+    def look(self) -> None:
+        """There may be something new to show."""
+        self.news = True
+        self.awake.set()
 
 
 class Hub:
@@ -35,13 +72,18 @@ class Hub:
 
     def __init__(self) -> None:
         self.pages: set[Page] = set()
-        self._sent: dict[str, deque[float]] = {}
+        self.messages = Rate(RATE, PER_S)
+        self.uploads = Rate(FILES_RATE, FILES_PER_S)
+        self.keys = Rate(1, 2.0)
 
     async def listen(self, bus: Bus) -> None:
         """Wake pages for as long as the process serves."""
         async for notice in bus.listen():
             for page in self.pages:
                 if notice is None or _concerns(notice, page):
+                    page.look()
+                elif notice.topic == AGENT_TYPES and notice.id == page.conversation_id:
+                    page.agent_types = True
                     page.awake.set()
 
     def expect(self, visitor: str) -> None:
@@ -49,19 +91,6 @@ class Hub:
         for page in self.pages:
             if page.visitor == visitor:
                 page.expecting = True
-
-    def may_send(self, visitor: str) -> bool:
-        """Count a message of this visitor; False when they send too fast."""
-        now = monotonic()
-        if len(self._sent) > 10_000:
-            self._sent = {name: old for name, old in self._sent.items() if old and old[-1] > now - PER_S}
-        times = self._sent.setdefault(visitor, deque())
-        while times and times[0] <= now - PER_S:
-            times.popleft()
-        if len(times) >= RATE:
-            return False
-        times.append(now)
-        return True
 
     def leave(self, page: Page) -> None:
         """The page was closed."""

@@ -1,7 +1,5 @@
 """A visitor's conversation as their page may see it."""
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +10,29 @@ from bot.clock import to_iso
 from bot.conversations.channel_account import CHANNEL_ACCOUNT
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import messages
-from bot.crm.user import USER
+from bot.crm.contact import IDENTITY
+from bot.crm.user import USER, agents_online
 from bot.ids import lane_id
+from bot.media.links import FileLinks
 from bot.records.tx import Record, Tx
-from bot.web.pages.extra import File, buttons_of, files_of, place_of
-from bot.web.widget.visitor import Signer
+from bot.web.pages.extra import buttons_of, files_of, place_of
+from bot.web.widget.files import as_page_sees
 
 SHOWN = 60
 """How many messages a page is given: the newest."""
 _account = CHANNEL_ACCOUNT.table
 _conversation = CONVERSATION.table
 _accounts = sa.select(_account.c.id).where(_account.c.adapter == "webchat").limit(1)
+_reachable = sa.exists().where(
+    IDENTITY.table.c.contact_id == _conversation.c.contact_id, IDENTITY.table.c.kind.in_(("email", "phone"))
+)
 _newest = (
-    sa.select(_conversation.c.id, _conversation.c.owner)
+    sa.select(
+        _conversation.c.id,
+        _conversation.c.owner,
+        _conversation.c.assignee_id,
+        _reachable.label("reachable"),
+    )
     .where(_conversation.c.lane_id == sa.bindparam("lane"))
     .order_by(_conversation.c.id.desc())
     .limit(1)
@@ -47,11 +55,14 @@ _messages = (
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """The visitor's newest conversation, who answers in it, and its newest messages, oldest first."""
+    """The visitor's newest conversation, who answers in it, and its newest messages, oldest first.
+
+    `away`: they wait for a person, nobody is there, and we could not reach them later."""
 
     conversation_id: str | None
     owner: str
     messages: list[Record]
+    away: bool = False
 
 
 def read_thread(tx: Tx, visitor: str) -> Thread:
@@ -64,10 +75,17 @@ def read_thread(tx: Tx, visitor: str) -> Thread:
     if conversation is None:
         return Thread(None, "bot", [])
     rows = list(reversed(tx.rows(_messages, lane)))
-    return Thread(conversation["id"], conversation["owner"], rows)
+    waits = conversation["owner"] == "human" and conversation["assignee_id"] is None
+    away = waits and not conversation["reachable"] and not agents_online(tx)
+    return Thread(conversation["id"], conversation["owner"], rows, away)
 
 
-def to_page(row: Mapping[str, Any], visitor: str, signer: Signer) -> dict[str, Any]:
+def unread_of(thread: Thread) -> set[str]:
+    """Messages of ours that the visitor has not had before their eyes."""
+    return {row["id"] for row in thread.messages if row["status"] in ("sent", "delivered")}
+
+
+def to_page(row: Mapping[str, Any], visitor: str, links: FileLinks) -> dict[str, Any]:
     """A message as JSON for the page. `client` is the id the page itself gave it."""
     shown: dict[str, Any] = {
         "id": row["id"],
@@ -79,32 +97,12 @@ def to_page(row: Mapping[str, Any], visitor: str, signer: Signer) -> dict[str, A
         shown["client"] = (row["external_id"] or "").removeprefix(f"{visitor}:")
     elif row["author"] == "agent" and row["author_name"]:
         shown["name"] = row["author_name"]
+    if row["status"] == "read":
+        shown["read"] = True
     if buttons := buttons_of(row):
         shown["buttons"] = buttons
     if files := [file for file in files_of(row) if file.kept]:
-        shown["media"] = [_file(file, signer) for file in files]
+        shown["media"] = [as_page_sees(file, links) for file in files]
     if (place := place_of(row)) is not None:
         shown["place"] = {"url": place.map_url, "name": place.name or place.address}
     return shown
-
-
-def _file(file: File, signer: Signer) -> dict[str, Any]:
-    # Whoever holds the address may read the file: the signature says that we gave it to this page.
-    packed = json.dumps([file.ref, file.kind, file.mime, file.name]).encode()
-    token = signer.sign("media:" + base64.urlsafe_b64encode(packed).decode())
-    return {
-        "kind": file.kind,
-        "url": f"/widget/media/{token}",
-        "name": file.name,
-        "size": file.size,
-        "inline": file.inline,
-    }
-
-
-def file_of_token(signer: Signer, token: str) -> File | None:
-    """The file that a page's address names; None when we did not sign it."""
-    value = signer.unsign(token)
-    if value is None or not value.startswith("media:"):
-        return None
-    ref, kind, mime, name = json.loads(base64.urlsafe_b64decode(value.removeprefix("media:")))
-    return File(0, kind, mime, name, None, ref)

@@ -13,7 +13,13 @@ function prepare() {
   try {
     text.value = text.value || localStorage.getItem(key(id)) || "";
   } catch { /* forbidden */ }
+  let told = 0;
   text.addEventListener("input", () => {
+    const says = form.dataset.typing && text.value && form.elements.mode.value === "reply";
+    if (says && Date.now() - told > 3000) {
+      told = Date.now();
+      fetch(form.dataset.typing, { method: "POST", headers: { "X-CSRF-Token": form.elements.csrf.value } }).catch(() => {});
+    }
     try {
       if (text.value) localStorage.setItem(key(id), text.value);
       else localStorage.removeItem(key(id));

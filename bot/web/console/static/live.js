@@ -1,5 +1,6 @@
 /** What happens elsewhere: the server names what changed, and the parts on screen are fetched again. */
 import { chosen } from "./list.js";
+import { nearBottom, toBottom } from "./merge.js";
 
 const line = document.getElementById("line");
 const waiting = new Map();
@@ -13,6 +14,17 @@ function refresh(selector) {
     const part = document.querySelector(selector);
     if (part) window.htmx.trigger(part, "refresh");
   }, 60));
+}
+
+let hush = 0;
+/** The customer is writing; each word of it counts for a few seconds. */
+function showTyping(is) {
+  const line = document.getElementById("typing");
+  if (!line) return;
+  clearTimeout(hush);
+  line.hidden = !is;
+  if (is) hush = setTimeout(() => { line.hidden = true; }, 6000);
+  if (is && nearBottom()) toBottom();
 }
 
 const stream = new EventSource("/console/live");
@@ -29,6 +41,8 @@ stream.onerror = () => {
 stream.onmessage = (event) => {
   const news = JSON.parse(event.data);
   const open = chosen();
+  if (open && news.typing.includes(open)) showTyping(true);
+  else if (open && news.conversations.includes(open)) showTyping(false);
   if (news.listed || news.everything) refresh("#list");
   if (open && (news.everything || news.conversations.includes(open))) refresh("#messages");
   const contact = document.getElementById("panel")?.dataset.contact;

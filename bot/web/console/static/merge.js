@@ -9,9 +9,14 @@ export function toBottom() {
   if (scroll) scroll.scrollTop = scroll.scrollHeight;
 }
 
-function merge(list, fragment) {
+/** @returns {boolean} whether the newest messages are on screen */
+export function nearBottom() {
   const scroll = pane();
-  const near = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 160;
+  return Boolean(scroll) && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 160;
+}
+
+function merge(list, fragment) {
+  const near = nearBottom();
   const added = [];
   for (const item of [...fragment.querySelectorAll("li[id]")]) {
     const old = document.getElementById(item.id);

@@ -1,28 +1,31 @@
-/** What the browser keeps for us; a browser that forbids keeping things only forgets sooner. */
+/** What the browser keeps for us, shared by all tabs. Where it forbids that, or is full, this page remembers. */
 const kept = {
+  memory: new Map(),
   /** @param {string} name @returns {any} what was kept under the name, or null */
   get(name) {
+    if (kept.memory.has(name)) return kept.memory.get(name);
     try {
       return JSON.parse(localStorage.getItem(`samvad:${BASE}:${name}`));
     } catch {
       return null;
     }
   },
-  /** @param {string} name @param {any} value */
+  /** @param {string} name @param {any} value null: forget it */
   set(name, value) {
     try {
-      localStorage.setItem(`samvad:${BASE}:${name}`, JSON.stringify(value));
-    } catch { /* full or forbidden */ }
+      if (value === null) localStorage.removeItem(`samvad:${BASE}:${name}`);
+      else localStorage.setItem(`samvad:${BASE}:${name}`, JSON.stringify(value));
+      kept.memory.delete(name);
+    } catch {
+      kept.memory.set(name, value);
+    }
   },
-};
-
-/** The visitor's messages that we have no word of yet. They outlive a reload and go out again under the same
- * id, so that none is lost and none counts twice. */
-const unsent = {
-  /** @returns {{id: string, text: string, button?: string, shown: string}[]} */
-  all: () => kept.get("unsent") || [],
-  add: (item) => kept.set("unsent", [...unsent.all(), item]),
-  drop: (id) => kept.set("unsent", unsent.all().filter((item) => item.id !== id)),
+  /** Tell of every change that another tab makes. @param {string} name @param {(value: any) => void} tell */
+  watch(name, tell) {
+    window.addEventListener("storage", (event) => {
+      if (event.key === `samvad:${BASE}:${name}`) tell(kept.get(name));
+    });
+  },
 };
 
 /** @returns {string} an id that nobody else makes */

@@ -1,11 +1,12 @@
 /**
  * The list of what was said. Messages of the server have ids that sort by time.
  * @param {HTMLElement} list
- * @param {{choose: (button: {id: string, title: string}) => void, retry: (id: string) => void, t: (key: string) => string}} on
+ * @param {{choose: (button: {id: string, title: string}) => void, retry: (id: string) => void, t: (key: string) => string, lang: string}} on
  */
 function messageList(list, on) {
   const byId = new Map();
   const own = new Map();
+  const clock = new Intl.DateTimeFormat([on.lang, "en"], { hour: "numeric", minute: "2-digit" });
 
   /** Put an element where its id belongs; what the server has not named yet stays last. */
   function place(element, id) {
@@ -32,9 +33,9 @@ function messageList(list, on) {
       const picture = h("img", { src: url, alt: item.name || on.t("image"), loading: "lazy" });
       return h("a", { href: url, target: "_blank", rel: "noopener", class: "file" }, picture);
     }
-    if (item.inline && (item.kind === "audio" || item.kind === "voice")) return h("audio", { src: url, controls: true, preload: "none" });
-    if (item.inline && item.kind === "video") return h("video", { src: url, controls: true, preload: "metadata" });
-    return h("a", { href: url, target: "_blank", rel: "noopener", class: "file" }, icon(ICONS.file), item.name || on.t("file"));
+    if (item.inline && (item.kind === "audio" || item.kind === "voice")) return h("audio", { src: url, controls: true, preload: "none", "aria-label": item.name || on.t("file") });
+    if (item.inline && item.kind === "video") return h("video", { src: url, controls: true, preload: "metadata", "aria-label": item.name || on.t("file") });
+    return h("a", { href: url, target: "_blank", rel: "noopener", class: "file" }, icon(ICONS.file), h("bdi", {}, item.name || on.t("file")));
   }
 
   function who(message) {
@@ -49,8 +50,8 @@ function messageList(list, on) {
     for (const item of message.media || []) body.append(file(item));
     if (message.place) body.append(h("a", { href: message.place.url, target: "_blank", rel: "noopener noreferrer" }, message.place.name || on.t("place")));
     const foot = h("div", { class: "foot" });
-    if (!mine && message.author === "agent") foot.append(h("span", {}, who(message)));
-    foot.append(h("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" })));
+    if (!mine && message.author === "agent") foot.append(h("bdi", {}, who(message)));
+    foot.append(h("time", { datetime: time.toISOString() }, clock.format(time)));
     if (mine) foot.append(h("span", { class: "tick", role: "img" }));
     return [body, foot];
   }
@@ -93,11 +94,18 @@ function messageList(list, on) {
       if (own.has(item.id)) return;
       for (const old of list.querySelectorAll(".choices")) old.remove();
       const again = h("button", { type: "button", class: "retry", onclick: () => on.retry(item.id) }, on.t("retry"));
-      const element = h("li", { class: "mine" }, ...bubble({ author: "contact", text: item.shown }, true), again);
+      const element = h("li", { class: "mine" }, ...bubble({ author: "contact", text: item.shown, media: item.media }, true), again);
       own.set(item.id, element);
       list.insertBefore(element, list.querySelector(".typing"));
       mark(element, "sending");
     },
+    /** Another visitor's page from here on. */
+    clear() {
+      for (const element of list.querySelectorAll("li:not(.hello):not(.typing)")) element.remove();
+      byId.clear();
+      own.clear();
+    },
+    count: () => byId.size,
     /** @param {string} id the page's own id @param {"sending"|"sent"|"failed"} state */
     mark(id, state) {
       const element = own.get(id);

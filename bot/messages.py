@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
-ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
+ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email", "voice"]
+WITHHELD = "withheld:"
+"""What the address of a caller begins with who hides their number; the call's id follows."""
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "call"]
 
 
 def clean(text: str) -> str:
@@ -99,6 +101,19 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class CallNews:
+    """What became known of a phone call; it may come in any order.
+
+    `language` (`value`: the one chosen), `call_back` (wished for), `dialed` (`value`: whether a person
+    `answered`), `recorded` (a voice message of `seconds`), `recording` (`value`: what became of it:
+    `completed`, `silent`, `failed`), `ended` (after `seconds`)."""
+
+    what: Literal["started", "language", "call_back", "dialed", "recorded", "recording", "ended"]
+    value: str = ""
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message of a customer.
 
@@ -111,6 +126,7 @@ class InboundMessage:
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
     that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
+    A `call` is no message: it brings `call`, news of the phone call whose id is `external_id`.
     """
 
     event_key: str
@@ -133,6 +149,7 @@ class InboundMessage:
     """A machine wrote it (out-of-office, bounce): stored, never answered."""
     kind: InboundKind = "message"
     unsupported: str = ""
+    call: CallNews | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +179,36 @@ class AccountNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who hears what is said in a call. `lang` is empty where it is not known; `languages` are those that the
+    business speaks, and `say(key, lang, channel, **values)` finds the words."""
+
+    lang: str
+    blocked: bool
+    business: str
+    languages: tuple[str, ...]
+    say: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call in which something is to be said now: `answer(caller)` is what the provider is told."""
+
+    account: str
+    address: str
+    answer: Callable[[Caller], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200."""
+    """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200.
+    `call` is answered once who calls has been looked up; otherwise the answer is `response`."""
 
     messages: tuple[InboundMessage, ...] = ()
     statuses: tuple[StatusUpdate, ...] = ()
     notices: tuple[AccountNotice, ...] = ()
     unhandled: tuple[str, ...] = ()
+    call: WaitingCall | None = None
     response: str = ""
     response_type: str = "text/plain"
 
@@ -228,7 +268,7 @@ class MediaLimit:
 @dataclass(frozen=True, slots=True)
 class Features:
     """What a channel can do. The core falls back by these: buttons become numbered text, long text
-    becomes parts, a closed window holds the message back."""
+    becomes parts, a closed window holds the message back. A `text_limit` of 0: nothing can be written."""
 
     text_limit: int
     buttons: int = 0

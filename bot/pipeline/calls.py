@@ -80,8 +80,8 @@ def _caller(tx: Tx, account_id: str, address: str) -> tuple[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A call so far. `spoken`: seconds of its recording, which is `promised`, `ready`, `none` (not a sound was
-    on it) or `lost`; `case_id`: the case it became."""
+    """A call so far. `spoken`: seconds of its recording, which is `promised`, `ready`, `none` (without a
+    sound) or `lost`; `case_id`: the case it became."""
 
     outcome: str | None = None
     ended: bool = False

@@ -16,7 +16,6 @@ from bot.records.entity import Entity
 from bot.records.permissions import allowed, row_filter
 from bot.records.tx import Record, Tx
 
-
 _activity = ACTIVITY.table.c
 _CALL_OR_TO_DO = sa.or_(
     _activity.kind == "call", sa.and_(_activity.kind == "task", _activity.done_at.is_(None))

@@ -68,7 +68,7 @@ def _caller(tx: Tx, account_id: str, address: str) -> tuple[str, bool]:
     spoke = CONVERSATION.table.c
     newest = (
         sa.select(spoke.lang)
-        .where(spoke.contact_id == contact["id"], spoke.lang.is_not(None))
+        .where(spoke.contact_id == contact["id"], spoke.lang.is_not(None), spoke.last_message_at.is_not(None))
         .order_by(spoke.last_message_at.desc())
         .limit(1)
     )
@@ -174,6 +174,8 @@ class _Note:
             add_note(self.tx, "cases", now.case_id, words, contact_id=self.contact["id"])
         if now.outcome == "call_back" != known.outcome:
             self._ask_call_back()
+        if self.line is not None and now == known:
+            return
         sentence = self._sentence(now)
         self._log(now, sentence)
         self._keep_recording(known, now)
@@ -230,24 +232,25 @@ class _Note:
             self.extra.pop("media", None)
             files.give_up(self.tx, self.message_id)
         elif now.recording in ("promised", "ready"):
-            self.extra.setdefault("media", [media_to_json(one) for one in self.said.media])
+            stored = self.extra.get("media", ())
+            if all(files.is_remote(one["ref"]) for one in stored):
+                self.extra["media"] = [media_to_json(one) for one in self.said.media]
             see_to = files.want if now.recording == "ready" else files.expect
             see_to(self.tx, self.message_id)
 
     def _write_line(self, now: Known, sentence: str) -> None:
-        kept = {name: value for name, value in asdict(now).items() if value not in (None, "", False)}
+        kept = {name: value for name, value in asdict(now).items() if value not in (None, "")}
         extra = {**self.extra, "call": kept, "version": self.extra.get("version", 0) + 1}
+        shown = {"last_text": sentence[:200], "last_inbound_at": self.tx.now}
         if self.line is None:
-            self.turn.conversation["last_message_at"] = self.tx.now
             message.append(self.tx, [self._new_line(extra, sentence)])
+            self.turn.conversation |= {**shown, "last_message_at": self.tx.now, "status": "open"}
         else:
             changed = messages.update().where(messages.c.id == self.message_id)
             self.tx.execute(changed.values(text=sentence, extra=extra))
-        self.turn.conversation |= {
-            "last_text": sentence[:200],
-            "last_inbound_at": self.tx.now,
-            "status": "open",
-        }
+            # The list shows the newest call, also when an older one's recording is told of afterwards.
+            if self.before and self.before["last_text"] == self.line["text"][:200] != sentence[:200]:
+                self.turn.conversation |= shown
         self.tx.notify("message", self.turn.conversation_id)
 
     def _new_line(self, extra: dict[str, Any], sentence: str) -> dict[str, Any]:

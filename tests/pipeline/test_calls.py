@@ -315,6 +315,52 @@ async def test_a_recording_is_asked_for_when_twilio_never_says_that_it_is_ready(
     await world.api.until("messages", _kept)
 
 
+async def test_an_older_calls_recording_does_not_hide_the_newer_call(scene: Scene) -> None:
+    world, twilio = scene
+    older = await twilio.call(CALLER, "1", "1", Speech(12), reports=False)
+    await older.report_end()
+    await world.settled()
+    await twilio.call(CALLER, HANG_UP)
+    await world.settled()
+    await older.report_recordings(RecordingStatus="failed")
+    conversation = await _one(world, "conversations")
+    assert conversation["last_text"].startswith("Missed call")
+
+
+async def test_a_recording_that_was_not_there_when_asked_for_is_fetched_once_it_is(scene: Scene) -> None:
+    world, twilio = scene
+    call = await twilio.call(CALLER, "1", "1", Speech(12), reports=False)
+    await world.settled()
+    twilio.fail_next(1, status=404)
+    await _ask_again(world)
+
+    def gave_up(rows: list[dict[str, Any]]) -> bool:
+        return bool(rows[0]["extra"]["media"][0].get("lost"))
+
+    await world.api.until("messages", gave_up)
+    await call.report_recordings()
+    await world.api.until("messages", _kept)
+
+
+async def test_agents_are_told_who_waits_to_be_called(scene: Scene) -> None:
+    world, twilio = scene
+    await twilio.call(CALLER, "1", "2")
+    await world.settled()
+
+    def due(tx: Tx) -> list[Record]:
+        tx.now += timedelta(hours=1)
+        return timer.hand_out(tx)
+
+    for row in await world.app.store.run(due, SYSTEM):
+        await world.app.store.run(fire, SYSTEM, world.app.runtime, row["id"])
+    told = await _one(world, "notifications")
+    assert (told["key"], told["data"]["name"], told["data"]["channel"]) == (
+        "notify.handoff_waiting",
+        CALLER,
+        "voice",
+    )
+
+
 async def test_forged_calls_are_refused(scene: Scene) -> None:
     world, twilio = scene
     twilio.auth_token = "another"

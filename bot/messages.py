@@ -12,9 +12,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, Protocol, runtime_checkable
 
-ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
+ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email", "voice"]
+WITHHELD = "withheld:"
+"""What the address of a caller begins with who hides their number; the call's id follows."""
 _HOLE = re.compile(r"\{\{\s*(\w{1,60})\s*\}\}")
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "identified"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "identified", "call"]
 
 
 def clean(text: str) -> str:
@@ -108,6 +110,19 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class CallNews:
+    """What became known of a phone call; it may come in any order.
+
+    `language` (`value`: the one chosen), `call_back` (wished for), `dialed` (`value`: whether a person
+    `answered`), `recorded` (a voice message of `seconds`), `recording` (`value`: what became of it:
+    `completed`, `silent`, `failed`), `ended` (after `seconds`)."""
+
+    what: Literal["started", "language", "call_back", "dialed", "recorded", "recording", "ended"]
+    value: str = ""
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message of a customer.
 
@@ -121,6 +136,7 @@ class InboundMessage:
     that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`);
     `identified` that these `identities` are the sender's too.
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
+    A `call` is no message: it brings `call`, news of the phone call whose id is `external_id`.
     """
 
     event_key: str
@@ -143,6 +159,7 @@ class InboundMessage:
     """A machine wrote it (out-of-office, bounce): stored, never answered."""
     kind: InboundKind = "message"
     unsupported: str = ""
+    call: CallNews | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +189,36 @@ class AccountNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who hears what is said in a call. `lang` is empty where it is not known; `languages` are those that the
+    business speaks, and `say(key, lang, channel, **values)` finds the words."""
+
+    lang: str
+    blocked: bool
+    business: str
+    languages: tuple[str, ...]
+    say: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A call in which something is to be said now: `answer(caller)` is what the provider is told."""
+
+    account: str
+    address: str
+    answer: Callable[[Caller], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200."""
+    """What a webhook held. `unhandled` names event types we do not handle: counted, answered 200.
+    `call` is answered once who calls has been looked up; otherwise the answer is `response`."""
 
     messages: tuple[InboundMessage, ...] = ()
     statuses: tuple[StatusUpdate, ...] = ()
     notices: tuple[AccountNotice, ...] = ()
     unhandled: tuple[str, ...] = ()
+    call: WaitingCall | None = None
     response: str = ""
     response_type: str = "text/plain"
 
@@ -306,7 +346,7 @@ class MediaLimit:
 @dataclass(frozen=True, slots=True)
 class Features:
     """What a channel can do. The core falls back by these: buttons become numbered text, long text
-    becomes parts, a closed window holds the message back."""
+    becomes parts, a closed window holds the message back. A `text_limit` of 0: nothing can be written."""
 
     text_limit: int
     buttons: int = 0

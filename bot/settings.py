@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio token; signs webhooks")
     twilio_sms_from: str = Field("", description="Number that sends SMS, E.164")
     twilio_whatsapp_from: str = Field("", description="WhatsApp number at Twilio, E.164 without prefix")
+    twilio_voice_from: str = Field("", description="Number that customers call, E.164")
+    twilio_voice_forward_to: str = Field("", description="Number that rings when a caller presses 0, E.164")
     twilio_messaging_service_sid: str = Field("", description="Messaging Service that chooses the SMS sender")
     twilio_api_url: str = Field("", description="Root of the Twilio API, for tests and proxies")
 

@@ -57,7 +57,7 @@ CHANNELS: Mapping[str, Callable[[Settings], Channel | None]] = {
     "twilio": _registered(
         Twilio,
         ("twilio_account_sid", "twilio_auth_token"),
-        any_of=("twilio_sms_from", "twilio_whatsapp_from"),
+        any_of=("twilio_sms_from", "twilio_whatsapp_from", "twilio_voice_from"),
     ),
     "telegram": _registered(Telegram, ("telegram_bot_token",)),
     "messenger": _registered(

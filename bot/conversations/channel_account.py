@@ -6,7 +6,7 @@ from bot.ids import new_id
 from bot.records.entity import entity
 from bot.records.tx import Tx, create
 
-CHANNELS = ("webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email")
+CHANNELS = ("webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email", "voice")
 
 CHANNEL_ACCOUNT = entity(
     "channel_accounts",

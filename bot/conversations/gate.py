@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from bot.messages import Features
 
 Purpose = Literal["answer", "confirmation", "staff", "business"]
-Reason = Literal["blocked", "stopped", "window_closed", "quiet_hours", "too_often"]
+Reason = Literal["calls_only", "blocked", "stopped", "window_closed", "quiet_hours", "too_often"]
 
 QUIET_FROM, QUIET_UNTIL = time(21, 0), time(9, 0)
 """Local hours in which the business starts nothing."""
@@ -47,6 +47,8 @@ class Verdict:
 
 def check(purpose: Purpose, to: Recipient, features: Features, now: datetime) -> Verdict:
     """Decide. Pure: values in, verdict out."""
+    if not features.text_limit:
+        return Verdict("calls_only")
     if to.blocked:
         return Verdict("blocked")
     if to.stopped and purpose != "confirmation":

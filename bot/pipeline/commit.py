@@ -17,7 +17,7 @@ from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
 from bot.messages import ChannelName, Features, InboundMessage, Media, TemplateUse
-from bot.pipeline import files
+from bot.pipeline import calls, files
 from bot.pipeline.load import LaneState
 from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
 from bot.pipeline.runtime import Runtime
@@ -159,7 +159,9 @@ class TurnCommit:
         sender = self.decided.messages[0] if self.decided.messages else None
         identities = sender.identities if sender else ()
         for one in identities:
-            if one.verified and (known := find_by_identity(self.tx, one.kind, one.value)) is not None:
+            # The number a call shows proves nothing, but it is told nothing either: it may name a contact.
+            names = one.verified or self.channel == "voice"
+            if names and (known := find_by_identity(self.tx, one.kind, one.value)) is not None:
                 contact_id = known
                 break
         else:
@@ -188,9 +190,14 @@ class TurnCommit:
             carry_out(self.tx, writes, self.decided.plan.writes)
             now["state"] = dict(self.decided.plan.state)
             now["lang"] = self.decided.plan.lang
+        for said in self.decided.messages:
+            if said.call is not None:
+                calls.note_call(self.tx, self.runtime, writes, said, self.before)
         return writes
 
     def _inbound(self, contact_id: str, now: dict[str, Any]) -> None:
+        if self.channel == "voice":
+            return  # a call is one line, whatever becomes known of it
         for event, said in zip(self.decided.events, self.decided.messages, strict=False):
             message_id = new_id()
             if files.has_remote(said):

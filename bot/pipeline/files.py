@@ -48,6 +48,16 @@ def want(tx: Tx, message_id: str, tries: int = 0) -> None:
     tx.notify("media", message_id)
 
 
+def expect(tx: Tx, message_id: str) -> None:
+    """The provider is still making these files, and says when they are there: ask, should it never say so."""
+    set_timer(tx, TIMER, message_id, tx.now + ASKS_AGAIN, {"tries": 0})
+
+
+def give_up(tx: Tx, message_id: str) -> None:
+    """The provider says that there will be none."""
+    cancel_timer(tx, TIMER, message_id)
+
+
 def ask_again(tx: Tx, _runtime: Runtime, row: Record) -> None:
     """The timer: what was not fetched yet is asked for once more, up to five times."""
     tries = row["data"].get("tries", 0) + 1
@@ -88,7 +98,7 @@ class Files:
             except SamvadError as error:
                 _log.warning("file_not_fetched", message_id=message_id, error=explain(error))
                 return
-            await self._runtime.store.run(_kept, SYSTEM, message_id, row, kept)
+            await self._runtime.store.run(_kept, SYSTEM, message_id, kept)
 
     async def _keep(self, row: Record, one: Mapping[str, Any]) -> dict[str, Any]:
         if not is_remote(one["ref"]):
@@ -138,8 +148,13 @@ def _message(tx: Tx, message_id: str) -> Record | None:
     )
 
 
-def _kept(tx: Tx, message_id: str, row: Record, media: list[dict[str, Any]]) -> None:
-    extra = {**row["extra"], "media": media}
+def _kept(tx: Tx, message_id: str, media: list[dict[str, Any]]) -> None:
+    # Read anew: what is known of a message may have changed while its file was under way.
+    row = tx.row(sa.select(messages).where(messages.c.id == message_id).with_for_update())
+    if row is None:
+        return
+    extra = {**(row["extra"] or {}), "media": media}
+    extra["version"] = extra.get("version", 0) + 1
     tx.execute(messages.update().where(messages.c.id == message_id).values(extra=extra))
     cancel_timer(tx, TIMER, message_id)
     tx.notify("message", row["conversation_id"])

@@ -7,6 +7,7 @@ from typing import Any
 from bot.clock import to_iso
 from bot.messages import (
     Button,
+    CallNews,
     Identity,
     InboundMessage,
     Location,
@@ -57,6 +58,8 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
         data["shared_contacts"] = list(message.shared_contacts)
     if message.thread:
         data["thread"] = list(message.thread)
+    if message.call is not None:
+        data["call"] = [message.call.what, message.call.value, message.call.seconds]
     return data
 
 
@@ -89,6 +92,7 @@ def message_from_json(
         automatic=data.get("automatic", False),
         kind=kind,
         unsupported=data.get("unsupported", ""),
+        call=CallNews(*data["call"]) if "call" in data else None,
     )
 
 

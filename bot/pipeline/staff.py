@@ -16,7 +16,7 @@ from bot.conversations.lane import NewLane, ensure_lanes, lanes
 from bot.conversations.message import MESSAGE, messages
 from bot.conversations.template import as_template, get_template
 from bot.conversations.timer import cancel_timer
-from bot.crm.activity import add_note
+from bot.crm.activity import add_note, finish_call_backs
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
@@ -65,6 +65,8 @@ def hand_back(tx: Tx, conversation_id: str) -> None:
         return
     change_owner(tx, conversation, "bot", team_id=conversation["team_id"])
     cancel_timer(tx, "handoff_escalation", conversation_id)
+    if conversation["channel"] == "voice":
+        finish_call_backs(tx, conversation["contact_id"])
     _mark(tx, conversation, "handed_back")
 
 
@@ -157,6 +159,8 @@ def _ask_gate(tx: Tx, conversation: Record, features: Features) -> str | None:
         row["blocked"], row["stopped_at"] is not None, conversation["last_inbound_at"], None, "UTC"
     )
     verdict = gate.check("staff", recipient, features, tx.now)
+    if verdict.reason == "calls_only":
+        raise GateRefused("A caller cannot be answered in writing here: call them", reason=verdict.reason)
     if verdict.reason in ("blocked", "stopped"):
         raise GateRefused("This customer may not be written to on this channel", reason=verdict.reason)
     return verdict.reason

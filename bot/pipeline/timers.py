@@ -110,7 +110,7 @@ def _escalate_handoff(tx: Tx, runtime: Runtime, row: Record) -> None:
         return
     contact = find(tx, CONTACT, conversation["contact_id"])
     data = {
-        "name": contact["name"] if contact else "",
+        "name": (contact["name"] if contact else "") or _number(conversation),
         "channel": conversation["channel"],
         "level": level + 1,
     }
@@ -118,6 +118,11 @@ def _escalate_handoff(tx: Tx, runtime: Runtime, row: Record) -> None:
     update(tx, CONVERSATION, conversation, {"escalation_level": level + 1}, action="escalated")
     tx.notify("conversation", conversation["id"])
     timer.set_timer(tx, row["kind"], row["subject_id"], tx.now + _interval(runtime))
+
+
+def _number(conversation: Record) -> str:
+    """The telephone number of somebody without a name; other addresses say nothing to a person."""
+    return conversation["address"] if conversation["address"].startswith("+") else ""
 
 
 def _escalate_case(tx: Tx, runtime: Runtime, row: Record) -> None:

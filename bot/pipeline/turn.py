@@ -65,6 +65,9 @@ class Turns:
             return await self._customer(state, batch, more, thought)
         if kind in ("reply", "nudge"):
             return await self._outgoing(state, batch[0], more)
+        if kind == "call":
+            said = (self._said(state, batch[0]),)
+            return await self._commit(state, Decided((batch[0],), said), more, BOT)
         if kind in AMENDMENTS:
             return await self._amend(state, batch[0], more, thought)
         # A marker (taken over, handed back): the change itself was committed when it was made.

@@ -69,7 +69,7 @@ def _open_case(tx: Tx, turn: TurnWrites, write: plans.OpenCase) -> None:
         priority=write.priority,
         conversation_id=turn.conversation_id,
     )
-    turn.results["case_number"] = display_number(number)
+    turn.results |= {"case_id": case_id, "case_number": display_number(number)}
     set_timer(tx, "case_escalation", case_id, tx.now + turn.escalation)
 
 

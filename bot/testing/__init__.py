@@ -11,16 +11,20 @@ from bot.testing.messenger import MessengerEmulator
 from bot.testing.server import Fault, Server
 from bot.testing.telegram import TelegramEmulator
 from bot.testing.twilio import TwilioEmulator
+from bot.testing.twilio_calls import HANG_UP, PhoneCall, Speech
 from bot.testing.whatsapp import WhatsAppEmulator
 
 __all__ = [
+    "HANG_UP",
     "CustomerEmulator",
     "Fault",
     "LLMEmulator",
     "MailEmulator",
     "MailSink",
     "MessengerEmulator",
+    "PhoneCall",
     "Server",
+    "Speech",
     "TelegramEmulator",
     "TwilioEmulator",
     "WhatsAppEmulator",

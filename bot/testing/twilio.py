@@ -1,4 +1,4 @@
-"""Twilio's message resource on the loopback, for SMS and WhatsApp."""
+"""Twilio on the loopback: messages by SMS and WhatsApp, and phone calls."""
 
 import base64
 import json
@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 
 from bot.testing.customers import Waits
 from bot.testing.server import Server, cut, retry_headers
+from bot.testing.twilio_calls import Deed, PhoneCall
 
 _PREFIX = "whatsapp:"
 
@@ -28,6 +29,7 @@ class TwilioEmulator(Server, Waits):
         auth_token: str = "twilio-auth-token",
         sms_from: str = "+15550001111",
         whatsapp_from: str = "+15550002222",
+        voice_from: str = "",
         messaging_service_sid: str = "",
         public_url: str = "",
         auto_status: bool = False,
@@ -38,6 +40,8 @@ class TwilioEmulator(Server, Waits):
         self.auth_token = auth_token
         self.sms_from = sms_from
         self.whatsapp_from = whatsapp_from
+        self.voice_from = voice_from
+        """The number that is called; empty: none."""
         self.messaging_service_sid = messaging_service_sid
         """A Messaging Service with `sms_from` as its one number; empty: none."""
         self.public_url = public_url
@@ -51,7 +55,12 @@ class TwilioEmulator(Server, Waits):
         self.contents: list[dict[str, Any]] = []
         """Contents with their approvals, as Twilio lists them."""
         self._app.router.add_get("/v1/ContentAndApprovals", self._contents)
+        self.sound = b"ID3 a voice message"
+        """What the file of every recording holds."""
+        self.person = "no-answer"
+        """What becomes of a call that is put through: `completed`, `no-answer`, `busy`, `failed`."""
         self._app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._messages)
+        self._app.router.add_get("/2010-04-01/Accounts/{sid}/Recordings/{name}", self._recording)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -62,6 +71,7 @@ class TwilioEmulator(Server, Waits):
             "twilio_auth_token": self.auth_token,
             "twilio_sms_from": self.sms_from,
             "twilio_whatsapp_from": self.whatsapp_from,
+            "twilio_voice_from": self.voice_from,
             "twilio_messaging_service_sid": self.messaging_service_sid,
         }
 
@@ -97,6 +107,30 @@ class TwilioEmulator(Server, Waits):
             form |= {"ButtonPayload": button, "ButtonText": text}
         return await self.post("/channels/twilio/messages", form)
 
+    async def call(self, caller: str, *script: Deed, reports: bool = True) -> PhoneCall:
+        """Somebody calls, does what `script` says, and hangs up. `caller` is their number, or what Twilio
+        shows of a hidden one. Without `reports` the callbacks that follow are left to the test."""
+        fields = {"AccountSid": self.account_sid, "From": caller, "Caller": caller}
+        fields |= {"To": self.voice_from, "Called": self.voice_from}
+        call = PhoneCall(
+            self._post_to,
+            f"{self.public_url or self.target}/channels/twilio/voice",
+            fields,
+            script,
+            recordings_url=f"{self.url}/2010-04-01/Accounts/{self.account_sid}/Recordings",
+            dial_status=self.person,
+        )
+        await call.run()
+        if reports:
+            await call.report_end()
+            await call.report_recordings()
+        return call
+
+    async def _post_to(self, url: str, form: dict[str, str]) -> tuple[int, str]:
+        split = urlsplit(url)
+        path = f"{split.path}?{split.query}" if split.query else split.path
+        return await self.exchange(path, form, signed_url=url)
+
     async def status(self, sid: str, status: str, *, code: int | None = None) -> int:
         """Report what became of a message of ours to the status callback it was sent with."""
         sent = next(item for item in self.sent if item["Sid"] == sid)
@@ -119,6 +153,10 @@ class TwilioEmulator(Server, Waits):
 
     async def post(self, path: str, form: dict[str, str], signed_url: str = "") -> int:
         """Sign and post a form."""
+        return (await self.exchange(path, form, signed_url))[0]
+
+    async def exchange(self, path: str, form: dict[str, str], signed_url: str = "") -> tuple[int, str]:
+        """Sign and post a form; the status and what came back."""
         signed_url = signed_url or f"{self.public_url or self.target}{path}"
         headers = {
             "X-Twilio-Signature": self.sign(signed_url, form),
@@ -127,8 +165,7 @@ class TwilioEmulator(Server, Waits):
         async with self.http.post(
             f"{self.target}{path}", data=urlencode(form).encode(), headers=headers
         ) as response:
-            await response.read()
-            return response.status
+            return response.status, await response.text()
 
     def sign(self, url: str, form: dict[str, str]) -> str:
         """Twilio's signature header."""
@@ -140,13 +177,25 @@ class TwilioEmulator(Server, Waits):
         address = f"{_PREFIX}{sender}" if self.speaks == "whatsapp" else sender
         return [item.get("Body", "") for item in self.sent if item["To"] == address]
 
+    def _knows(self, request: web.Request) -> bool:
+        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        return request.headers.get("Authorization") == auth and request.match_info["sid"] == self.account_sid
+
+    async def _recording(self, request: web.Request) -> web.StreamResponse:
+        fault = await self.next_fault()
+        if fault is not None:
+            return cut(request) if fault.cut else _error(fault.status, 20500, "Fault", retry_headers(fault))
+        if not self._knows(request):
+            return _error(401, 20003, "Authenticate")
+        kind = "audio/mpeg" if request.match_info["name"].endswith(".mp3") else "audio/x-wav"
+        return web.Response(body=self.sound, content_type=kind)
+
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         fault = await self.next_fault()
         if fault is not None and not fault.cut:
             code = 20429 if fault.status == 429 else 20500
             return _error(fault.status, code, "Fault", retry_headers(fault))
-        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        if request.headers.get("Authorization") != auth or request.match_info["sid"] != self.account_sid:
+        if not self._knows(request):
             return _error(401, 20003, "Authenticate")
         form = {name: str(value) for name, value in (await request.post()).items()}
         service = form.get("MessagingServiceSid", "")

@@ -9,6 +9,7 @@ from bot.errors import NotFound, SignatureInvalid, TooLarge, Unreadable
 from bot.ids import new_id
 from bot.logs import correlation, logger
 from bot.messages import Channel, WebhookRequest
+from bot.pipeline.calls import answer_call
 from bot.web.keys import APP
 
 MAX_BODY = 2 * 1024 * 1024
@@ -22,6 +23,7 @@ PATHS = {
     "/channels/whatsapp": "whatsapp",
     "/channels/twilio/messages": "twilio",
     "/channels/twilio/status": "twilio",
+    "/channels/twilio/voice": "twilio",
     "/channels/telegram": "telegram",
     "/channels/messenger": "messenger",
     "/channels/email": "email",
@@ -87,6 +89,9 @@ def _handler(adapter: str) -> "web.types.Handler":  # type: ignore[name-defined]
             await app.pipe.receiver.quarantine(adapter, received.body, str(error))
             return web.Response()
         await app.receive(parsed, adapter)
+        if parsed.call is not None:
+            words = await answer_call(app.runtime, adapter, parsed.call)
+            return web.Response(text=words, content_type=parsed.response_type)
         return web.Response(text=parsed.response, content_type=parsed.response_type)
 
     return handle

@@ -79,20 +79,32 @@ def channels() -> str:
         (
             f"`{channel}`",
             f"[{adapter}](../bot/channels/{adapter}/README.md)",
-            f"{features.text_limit:,}",
-            f"{features.buttons}, titles of {features.button_title_limit}"
-            if features.buttons
-            else "numbered text",
+            f"{features.text_limit:,}" if features.text_limit else "none",
+            _buttons(features),
             f"{features.window.total_seconds() / 3600:g} h" if features.window else "always open",
             "yes" if features.receipts else "no",
             _files(features),
             f"{features.gather_ms} ms" if features.gather_ms else "no",
-            "nothing leaves" if features.stop_is_silent else "own questions are answered",
+            _after_stop(features),
         )
         for adapter, channel, features in all_features()
     ]
     head = ("channel", "adapter", "text", "buttons", "window", "receipts", "files we may send", "gathers")
     return table((*head, "after STOP"), rows)
+
+
+def _buttons(features: Features) -> str:
+    if not features.text_limit:
+        return "keys of the telephone"
+    if not features.buttons:
+        return "numbered text"
+    return f"{features.buttons}, titles of {features.button_title_limit}"
+
+
+def _after_stop(features: Features) -> str:
+    if not features.text_limit:
+        return "calls are answered"
+    return "nothing leaves" if features.stop_is_silent else "own questions are answered"
 
 
 def _files(features: Features) -> str:
@@ -122,6 +134,7 @@ def all_features() -> Iterator[tuple[str, ChannelName, Features]]:
         twilio_auth_token=SecretStr("x"),
         twilio_sms_from="+15550001111",
         twilio_whatsapp_from="+15550002222",
+        twilio_voice_from="+15550003333",
         telegram_bot_token=SecretStr("1:x"),
         messenger_page_id="1",
         messenger_access_token=SecretStr("x"),

@@ -1,4 +1,4 @@
-"""SMS, and WhatsApp, through Twilio. See README.md."""
+"""SMS, WhatsApp and phone calls through Twilio. See README.md."""
 
 from bot.channels.twilio.channel import Twilio
 

@@ -1,4 +1,4 @@
-"""The Twilio adapter: signature, parse, send, files. It serves two channels, sms and whatsapp."""
+"""The Twilio adapter: signature, parse, send, files. It serves three channels: sms, whatsapp, voice."""
 
 import base64
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +16,8 @@ from bot.channels.twilio.errors import to_channel_error
 from bot.channels.twilio.parse import EMPTY_TWIML, join_address, parse_message, parse_status
 from bot.channels.twilio.segments import lean
 from bot.channels.twilio.templates import read_content, variables
+from bot.channels.twilio.twiml import Line
+from bot.channels.twilio.voice import read_call
 from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
 from bot.messages import (
     ChannelName,
@@ -64,6 +66,8 @@ _WHATSAPP = Features(
     receipts=True,
 )
 _MOST_TEMPLATES = 6000
+_VOICE = Features(text_limit=0, gather_ms=0)
+_FEATURES = {"sms": _SMS, "whatsapp": _WHATSAPP, "voice": _VOICE}
 _FILE_LIMIT = 16 * _MB
 _FILE_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 _TWILIO_HOSTS = (".twilio.com", ".twiliocdn.com")
@@ -77,7 +81,7 @@ class _Form(dict[str, list[str]]):
 
 
 class Twilio:
-    """One Twilio account with a number for SMS, for WhatsApp, or for both."""
+    """One Twilio account with a number for SMS, for WhatsApp, for calls, or for several of them."""
 
     name = "twilio"
 
@@ -89,6 +93,13 @@ class Twilio:
             self._numbers["sms"] = settings.twilio_sms_from
         if settings.twilio_whatsapp_from:
             self._numbers["whatsapp"] = settings.twilio_whatsapp_from.removeprefix("whatsapp:")
+        if settings.twilio_voice_from:
+            self._numbers["voice"] = settings.twilio_voice_from
+        self._line = Line(
+            f"{settings.public_url}/channels/twilio/voice",
+            settings.twilio_voice_forward_to,
+            self._auth_token,
+        )
         self._service = settings.twilio_messaging_service_sid
         self._root = settings.twilio_api_url or API_URL
         self._callback = f"{settings.public_url}/channels/twilio/status"
@@ -102,8 +113,8 @@ class Twilio:
         return tuple(self._numbers.items())
 
     def features(self, channel: ChannelName) -> Features:
-        """What Twilio takes for SMS and for WhatsApp."""
-        return _WHATSAPP if channel == "whatsapp" else _SMS
+        """What Twilio takes for SMS and for WhatsApp; into a call nothing is written."""
+        return _FEATURES[channel]
 
     def listeners(self) -> Sequence[Listener]:
         """None: Twilio calls us."""
@@ -130,11 +141,14 @@ class Twilio:
         if is_json:
             return Parsed(unhandled=("json",))
         first = {name: clean(values[0]) for name, values in form.items()}
-        return self._read(urlsplit(request.url).path, first, query.get("id", [""])[0])
+        asked = {name: clean(values[0]) for name, values in query.items()}
+        return self._read(urlsplit(request.url).path, first, asked)
 
-    def _read(self, path: str, form: dict[str, str], outbox_id: str) -> Parsed:
+    def _read(self, path: str, form: dict[str, str], query: dict[str, str]) -> Parsed:
         """Route by the path Twilio called, or by the fields when it is another one."""
         if path.endswith("/voice") or "CallSid" in form:
+            if "voice" in self._numbers:
+                return read_call(self._line, form, query)
             return Parsed(unhandled=("voice",), response=EMPTY_TWIML, response_type="text/xml")
         is_status = path.endswith("/status") or (
             not path.endswith("/messages")
@@ -145,7 +159,7 @@ class Twilio:
             if not form.get("From") and form.get("MessagingServiceSid"):
                 # The service failed before it had chosen one of our numbers.
                 form = form | {"From": self._numbers.get("sms", "")}
-            return parse_status(form, outbox_id or None)
+            return parse_status(form, query.get("id") or None)
         if "MessageSid" not in form and "SmsSid" not in form and "SmsMessageSid" not in form:
             raise Unreadable("neither a message nor a status", fields=sorted(form)[:20])
         return parse_message(form)
@@ -177,6 +191,8 @@ class Twilio:
         if self._client is None:
             raise Unavailable("the Twilio channel is not open")
         number = message.account or self._numbers.get(message.channel, "")
+        if message.channel == "voice":
+            raise ChannelRejected("A caller cannot be answered in writing. Call them.")
         if not number:
             raise ChannelRejected(f"No Twilio number is set for {message.channel}.")
         given = self._sender(message.channel, number)

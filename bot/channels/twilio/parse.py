@@ -35,9 +35,9 @@ Form = Mapping[str, str]
 
 def parse_message(form: Form) -> Parsed:
     """An SMS or WhatsApp message. Raises Unreadable."""
-    sid = _needed(form, "MessageSid", "SmsMessageSid", "SmsSid")
-    channel, address = split_address(_needed(form, "From"))
-    _, account = split_address(_needed(form, "To"))
+    sid = needed(form, "MessageSid", "SmsMessageSid", "SmsSid")
+    channel, address = split_address(needed(form, "From"))
+    _, account = split_address(needed(form, "To"))
     text = form.get("Body", "")
     button = form.get("ButtonPayload") or form.get("ListId") or None
     if button:
@@ -65,11 +65,11 @@ def parse_message(form: Form) -> Parsed:
 
 def parse_status(form: Form, outbox_id: str | None) -> Parsed:
     """What became of a message of ours. Raises Unreadable."""
-    sid = _needed(form, "MessageSid", "SmsSid")
-    name = _needed(form, "MessageStatus", "SmsStatus").lower()
+    sid = needed(form, "MessageSid", "SmsSid")
+    name = needed(form, "MessageStatus", "SmsStatus").lower()
     if name not in _STATUSES:
         return Parsed(unhandled=(f"status:{name}",))
-    channel, account = split_address(_needed(form, "From"))
+    channel, account = split_address(needed(form, "From"))
     _, address = split_address(form.get("To", ""))
     status = _STATUSES[name]
     code = form.get("ErrorCode", "")
@@ -132,7 +132,8 @@ def _location(form: Form) -> Location | None:
         return None
 
 
-def _needed(form: Form, *names: str) -> str:
+def needed(form: Form, *names: str) -> str:
+    """The first of these fields that is there. Raises Unreadable."""
     for name in names:
         if form.get(name):
             return form[name]

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from bot.conversations.conversation import get_conversation
 from bot.conversations.lane import lanes
+from bot.crm.activity import ACTIVITY
 from bot.crm.case import CASE
 from bot.crm.consent import CONSENT
 from bot.crm.contact import CONTACT, identities_of
@@ -14,6 +15,11 @@ from bot.crm.lead import OPEN as OPEN_LEAD
 from bot.records.entity import Entity
 from bot.records.permissions import allowed, row_filter
 from bot.records.tx import Record, Tx
+
+_activity = ACTIVITY.table.c
+_CALL_OR_TO_DO = sa.or_(
+    _activity.kind == "call", sa.and_(_activity.kind == "task", _activity.done_at.is_(None))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Customer:
     identities: list[tuple[str, str, bool]]
     cases: list[Record]
     leads: list[Record]
+    activities: list[Record]
     consents: list[Record]
     stopped: bool
 
@@ -42,6 +49,7 @@ def read_customer(tx: Tx, conversation_id: str) -> Customer:
         identities=identities_of(tx, contact_id),
         cases=_of(tx, CASE, contact_id, CASE.table.c.status.not_in(("resolved", "closed"))),
         leads=_of(tx, LEAD, contact_id, LEAD.table.c.status.in_(OPEN_LEAD)),
+        activities=_of(tx, ACTIVITY, contact_id, _CALL_OR_TO_DO),
         consents=_consents(tx, contact_id),
         stopped=stopped is not None,
     )

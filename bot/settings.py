@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     email_mailgun_signing_key: SecretStr = Field(
         SecretStr(""), description="Mailgun's webhook signing key, when Mailgun posts mail"
     )
+    email_dkim_selector: str = Field("", description="DKIM: name of the key in the domain's DNS")
+    email_dkim_key: SecretStr = Field(
+        SecretStr(""), description="DKIM: private key that signs mail, as PEM text or a path to it"
+    )
+    email_dkim_domain: str = Field("", description="DKIM: signing domain; unset: that of the address")
+    email_trusted_authserv: str = Field(
+        "", description="Mail server whose DMARC verdict proves the sender: its authserv-id, exactly"
+    )
 
     llm_base_url: str = Field("", description="OpenAI-compatible endpoint, with /v1; unset: no LLM")
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key")

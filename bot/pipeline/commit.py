@@ -125,6 +125,7 @@ class TurnCommit:
     def run(self, more: bool) -> Committed:
         """Do it all; raises LaneLost, VersionConflict when what it relied on changed meanwhile."""
         contact_id = self.lane["contact_id"] or self._contact()
+        self._prove(contact_id)
         now = self._conversation(contact_id)
         writes = self._writes(contact_id, now)
         now |= writes.conversation
@@ -166,6 +167,13 @@ class TurnCommit:
         for one in identities:
             add_identity(self.tx, contact_id, one.kind, one.value, verified=one.verified)
         return contact_id
+
+    def _prove(self, contact_id: str) -> None:
+        """A sender whom the lane knows may be proved only now: by mail, each letter is proved or not."""
+        known = self.lane["contact_id"] is not None and self.channel == "email"
+        for one in self.decided.messages[0].identities if known and self.decided.messages else ():
+            if one.verified:
+                add_identity(self.tx, contact_id, one.kind, one.value, verified=True)
 
     def _conversation(self, contact_id: str) -> dict[str, Any]:
         """The conversation as it will be: made now when there is none."""

@@ -14,7 +14,7 @@ _THREAD_LIMIT = 20
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
-def compose(message: OutboundMessage, address: str) -> EmailMessage:
+def compose(message: OutboundMessage, address: str) -> bytes:
     """The mail to send from our `address`. Raises ChannelRejected for what cannot be a mail."""
     local, _, domain = address.rpartition("@")
     mail = EmailMessage(policy=policy.SMTP)
@@ -40,9 +40,9 @@ def compose(message: OutboundMessage, address: str) -> EmailMessage:
             # Exchange and Outlook keep their out-of-office answers to themselves for this one.
             mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
         _fill(mail, message)
+        return mail.as_bytes()
     except (ValueError, MessageError, IndexError) as error:
         raise ChannelRejected(f"This cannot be sent as a mail: {error}") from error
-    return mail
 
 
 def message_id(outbox_id: str, domain: str) -> str:

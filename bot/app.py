@@ -4,9 +4,6 @@ Nothing is built at import. `open_app` closes what it opened when a later part f
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +36,7 @@ from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.keys import KeyRing, derive
 from bot.records.store import Store
+from bot.records.tokens import Tokens
 from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.storage import Database
@@ -59,7 +57,6 @@ class App:
     runtime: Runtime
     library: Library
     pipe: Pipe | None
-    _signing_key: bytes
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -69,16 +66,11 @@ class App:
 
     def sign(self, value: str) -> str:
         """A token that only we could have made for this value."""
-        return f"{value}.{self._signature(value)}"
+        return self.runtime.tokens.sign(value)
 
     def unsign(self, token: str) -> str | None:
         """The value of a token of ours, None for any other text."""
-        value, _, signature = token.rpartition(".")
-        return value if value and hmac.compare_digest(signature, self._signature(value)) else None
-
-    def _signature(self, value: str) -> str:
-        digest = hmac.digest(self._signing_key, value.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:18]).decode()
+        return self.runtime.tokens.unsign(token)
 
 
 def open_store(settings: Settings, announce: Callable[[list[Notice]], None] = lambda notices: None) -> Store:
@@ -187,6 +179,7 @@ async def _compose(
     help_url = f"{settings.public_url}/help"
     adapters = build_channels(settings, publish) if channels is None else channels
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
+    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     runtime = Runtime(
         settings=settings,
         store=store,
@@ -199,8 +192,8 @@ async def _compose(
         flows=flows,
         understand=Understanding(flows, words, model, llm).understand,
         search=search,
+        tokens=Tokens(derive(secret, "tokens")),
     )
-    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     return App(
         settings,
         store,
@@ -212,7 +205,6 @@ async def _compose(
         runtime,
         library,
         None,
-        derive(secret, "tokens"),
     )
 
 

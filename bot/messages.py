@@ -208,6 +208,8 @@ class OutboundMessage:
     reference: str = ""
     """A token that finds the conversation again when a mail client drops the headers."""
     automatic: bool = True
+    unsubscribe: str = ""
+    """The link that stops what the business starts; set on such messages only (mail: List-Unsubscribe)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,13 @@ def _move(tx: Tx, held: Record, said: InboundMessage) -> Lane:
 
 
 def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
-    """STOP and START, said in the provider's app instead of in words: nobody is answered."""
+    """STOP and START, said by a button of the provider's app or of a mail: nobody is answered."""
     stops = said.text == "stop"
     if stops == (held["stopped_at"] is not None):
         return {}
     state = "withdrawn" if stops else "given"
-    record_consent(tx, held["contact_id"], said.channel, state, how="provider", words=said.text)
+    how = said.button or "provider"
+    record_consent(tx, held["contact_id"], said.channel, state, how=how, words=said.text)
     if stops and held["conversation_id"] is not None:
         outbox.cancel_queued(tx, held["conversation_id"], held["contact_id"], "stopped")
     return {"stopped_at": tx.now if stops else None}

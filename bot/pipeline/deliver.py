@@ -244,6 +244,7 @@ def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:
         thread=tuple(data.get("thread", ())),
         reference=data.get("reference", ""),
         automatic=data.get("automatic", True),
+        unsubscribe=data.get("unsubscribe", ""),
     )
 
 

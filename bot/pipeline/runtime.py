@@ -18,6 +18,7 @@ from bot.media import MediaStore
 from bot.messages import Channel, ChannelName, Features
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
+from bot.records.tokens import Tokens
 from bot.settings import Settings
 
 
@@ -64,6 +65,7 @@ class Runtime:
     flows: Any
     understand: Callable[[Turn], Awaitable[Understood]]
     search: Callable[[SearchKnowledge], Awaitable[Any]]
+    tokens: Tokens
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

@@ -243,6 +243,15 @@ def test_compose(outbound):
     assert "&lt;b&gt;Bye&lt;/b&gt; नमस्ते" in html
 
 
+def test_long_ids_stay_whole(outbound):
+    """Outlook's are longer than a line; broken into encoded words, they would find no thread."""
+    ids = [f"<PN3PR01MB{number}{'0' * 70}@PN3PR01MB6758.INDPRD01.PROD.OUTLOOK.COM>" for number in (1, 2)]
+    raw = compose(outbound("email", OURS, "a@b.test", thread=(*ids, "<नमस्ते@b.test>")), OURS)
+    assert raw.startswith(f"In-Reply-To: {ids[1]}\r\nReferences: {ids[0]}\r\n {ids[1]}\r\n".encode())
+    mail = message_from_bytes(raw, policy=policy.default)
+    assert mail["References"].split() == ids and mail["From"] == OURS
+
+
 def test_compose_for_a_person(outbound):
     raw = compose(outbound("email", OURS, "a@b.test", automatic=False, subject="RE: x"), OURS)
     mail = message_from_bytes(raw, policy=policy.default)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
 InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
@@ -111,6 +111,7 @@ class InboundMessage:
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
     that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
+    `source` names the link or advertisement that brought the sender, where the provider tells.
     """
 
     event_key: str
@@ -133,6 +134,7 @@ class InboundMessage:
     """A machine wrote it (out-of-office, bounce): stored, never answered."""
     kind: InboundKind = "message"
     unsupported: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +309,13 @@ class Channel(Protocol):
 
     def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream an inbound file. Raises ChannelRetryable, ChannelRejected."""
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A channel that can show that we are writing."""
+
+    async def typing(self, said: InboundMessage) -> float:
+        """Show it to the sender of this message; how many seconds it lasts.
+
+        Raises ChannelRetryable, ChannelRejected."""

@@ -89,6 +89,7 @@ class _Decision(Running):
         state.at, state.spoken = self.turn.now, self.lang
         state.offered = self.says[-1].choices if self.says else ()
         state.after = "" if state.frames else self.flow
+        state.source = next((one.source for one in self.turn.messages if one.source), state.source)
         writes = self.writes
         if self.turn.stopped and not any(isinstance(command, OptIn) for command in self.understood.commands):
             # Nothing that we would start ourselves after a STOP.

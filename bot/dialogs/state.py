@@ -44,7 +44,7 @@ class DialogState:
     """`frames`: running flows, the innermost last. `offered`: choices of the last reply. `failed`: messages
     in a row that were not understood. `lang` is set when the customer chose it. `dropped` names the flow
     that waited too long; `said` is a message about which we asked back; `after` the flow
-    that the last turn ended."""
+    that the last turn ended; `source` the link that brought the customer."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -55,6 +55,7 @@ class DialogState:
     dropped: str = ""
     said: str = ""
     after: str = ""
+    source: str = ""
 
     @property
     def top(self) -> Frame | None:
@@ -81,6 +82,7 @@ class DialogState:
             "spoken": self.spoken,
             "said": self.said,
             "after": self.after,
+            "source": self.source,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -109,6 +111,7 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             spoken=str(stored.get("spoken") or ""),
             said=str(stored.get("said") or ""),
             after=str(stored.get("after") or ""),
+            source=str(stored.get("source") or ""),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
-from bot.crm.consent import record_consent
+from bot.crm.consent import last_consent, record_consent
 from bot.crm.contact import add_identity
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, preview
@@ -104,6 +104,11 @@ def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
         return {}
     state = "withdrawn" if stops else "given"
     how = said.button or "provider"
+    if said.button and not stops:
+        # Taking a block away takes back that block, not a STOP said in words before it.
+        before = last_consent(tx, held["contact_id"], said.channel)
+        if before is None or before["how"] != how:
+            return {}
     record_consent(tx, held["contact_id"], said.channel, state, how=how, words=said.text)
     if stops and held["conversation_id"] is not None:
         outbox.cancel_queued(tx, held["conversation_id"], held["contact_id"], "stopped")

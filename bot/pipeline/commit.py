@@ -192,6 +192,7 @@ class TurnCommit:
         rows = self.decided.rows
         writes = TurnWrites(contact_id, now["id"], self.channel, rows, escalation, delays)
         if self.decided.plan is not None:
+            writes.source = str(self.decided.plan.state.get("source", ""))
             carry_out(self.tx, writes, self.decided.plan.writes)
             now["state"] = dict(self.decided.plan.state)
             now["lang"] = self.decided.plan.lang

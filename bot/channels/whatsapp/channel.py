@@ -14,6 +14,7 @@ from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
     Features,
+    InboundMessage,
     Listener,
     Media,
     MediaKind,
@@ -26,6 +27,7 @@ from bot.messages import (
 from bot.settings import Settings
 
 _MB = 1024 * 1024
+_TYPING_SECONDS = 24.0  # WhatsApp shows it for 25, or until the answer comes
 _AUDIO = ("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg")
 _FEATURES = Features(
     text_limit=TEXT_LIMIT,
@@ -41,6 +43,7 @@ _FEATURES = Features(
     },
     window=timedelta(hours=24),
     templates=True,
+    typing=True,
     receipts=True,
 )
 
@@ -97,6 +100,19 @@ class WhatsApp:
         except (KeyError, IndexError, TypeError) as error:
             # A 200 without an id: most likely taken, but we cannot tell which message it became.
             raise ChannelRetryable("WhatsApp's answer has no message id", maybe_sent=True) from error
+
+    async def typing(self, said: InboundMessage) -> float:
+        """Show that we are writing, which also marks the message as read.
+
+        Raises ChannelRetryable, ChannelRejected."""
+        shown = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": said.external_id,
+            "typing_indicator": {"type": "text"},
+        }
+        await self._graph.call("POST", self._url(said.account or self._account, "messages"), json=shown)
+        return _TYPING_SECONDS
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
+InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "echo"]
 
 
 def clean(text: str) -> str:
@@ -109,8 +109,9 @@ class InboundMessage:
 
     `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
-    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`).
-    `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
+    that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`);
+    an `echo` is what one of us wrote to them in the provider's own app.
+    `unsupported` names a kind of message that the provider does not hand on: a poll, an event, a call.
     `source` names the link or advertisement that brought the sender, where the provider tells.
     """
 

@@ -114,7 +114,11 @@ class _Decision(Running):
                 commands = [SetSlot(awaited.slot, words)]
             self.say(Say("media.received"))
         elif not commands and any(message.unsupported for message in self.turn.messages):
-            self.say(Say("message.unsupported"))
+            called = all(message.unsupported == "call" for message in self.turn.messages)
+            if called and self.state.called:
+                return  # it was said once
+            self.state.called = self.state.called or called
+            self.say(Say("message.call" if called else "message.unsupported"))
         elif not commands and not self.turn.text.strip():
             return
         if any(not isinstance(command, Chitchat) for command in commands):

@@ -14,6 +14,7 @@ from bot.crm.consent import last_consent, record_consent
 from bot.crm.contact import add_identity
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, preview
+from bot.pipeline.echo import commit_echo
 from bot.pipeline.load import LaneState
 from bot.records.tx import Record, Tx
 from bot.storage import Id
@@ -121,6 +122,7 @@ AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], Lane]] = {
     "deletion": _take_back,
     "moved": _move,
     "preference": _prefer,
+    "echo": commit_echo,
 }
 """`InboundMessage.kind` -> what it does; it returns what of the lane it changes."""
 

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     escalation_minutes: float = Field(
         15.0, description="Minutes a handoff or new case may wait before it escalates", gt=0
     )
+    media_days: int = Field(
+        365, description="Days that files of messages are kept after they last came; 0: for ever", ge=0
+    )
     log_level: str = Field("info", description="debug, info, warning or error")
 
     @field_validator(

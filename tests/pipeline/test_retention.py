@@ -106,6 +106,7 @@ def test_what_comes_while_it_is_deleted_is_not_lost(tmp_path: Path) -> None:
     def deletes() -> None:
         while not stop.is_set():
             media.remove(ref, limit)
+            time.sleep(0.0005)
 
     thread = threading.Thread(target=deletes)
     thread.start()

@@ -22,7 +22,7 @@ from bot.pipeline.load import LaneState
 from bot.pipeline.payloads import buttons_to_json, extra_of
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import fit
-from bot.pipeline.unsubscribe import unsubscribe_link
+from bot.pipeline.unsubscribe import way_out
 from bot.pipeline.writes import TurnWrites, carry_out
 from bot.records.tx import Record, Tx, create
 from bot.storage import Instant
@@ -117,7 +117,7 @@ class TurnCommit:
         self.lane = state.lane
         self.before = state.conversation
         self.decided = decided
-        _, self.channel, self.account = _account(runtime, state.lane["channel_account_id"])
+        _, self.channel, self.account = runtime.account(state.lane["channel_account_id"])
         self.features: Features = runtime.features(state.lane["channel_account_id"])
         self.now: datetime = tx.now
         self.rows: list[dict[str, Any]] = []
@@ -308,7 +308,7 @@ class TurnCommit:
             else:
                 payload["thread"] = message.external_ids(self.tx, now["id"])
             if purpose == "business":
-                payload |= self._way_out(row)
+                payload |= way_out(self.runtime, self.lane["id"], self.channel, row)
         # The first unsent message of a conversation is leased here and now: it costs no commit of its own.
         at_once = not held and not self._before("unsent", False)
         return {
@@ -324,13 +324,6 @@ class TurnCommit:
             "lease_until": self.now + outbox.SEND_LEASE if at_once else None,
             "error": "window_closed" if held else None,
         }
-
-    def _way_out(self, row: dict[str, Any]) -> dict[str, str]:
-        """How to stop mails that we start: by a mail program's own button, and by a link in the mail."""
-        link = unsubscribe_link(self.runtime.tokens, self.runtime.settings.public_url, self.lane["id"])
-        lang = row["lang"] or self.runtime.profile.languages[0]
-        line = self.runtime.words.say("consent.unsubscribe", lang, self.channel, url=link)
-        return {"unsubscribe": link, "text": f"{row['text']}\n\n{line}"}
 
     def _recipient(self, now: dict[str, Any], stopped_at: datetime | None) -> gate.Recipient:
         return gate.Recipient(
@@ -405,7 +398,3 @@ def preview(said: InboundMessage) -> str:
     elif not text and said.unsupported:
         text = f"[{said.unsupported}]"
     return text[:200]
-
-
-def _account(runtime: Runtime, account_id: str) -> tuple[str, ChannelName, str]:
-    return runtime.account(account_id)

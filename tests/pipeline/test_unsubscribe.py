@@ -92,7 +92,8 @@ async def test_a_forged_link_opens_nothing(scene: tuple[World, MailEmulator, str
     path = await _nudged(world, mail, sender, "I want to buy a refrigerator")
     lane, _, signature = path.removeprefix("/u/").rpartition(".")
     other = world.app.sign("visitor:" + lane.removeprefix("stop:"))
-    forged = [f"{lane}.{signature[::-1]}", f"{lane[:-1]}0.{signature}", lane, other, "x", "%00.%FF", "stop:."]
+    another = lane[:-1] + ("1" if lane.endswith("0") else "0")
+    forged = [f"{lane}.{signature[::-1]}", f"{another}.{signature}", lane, other, "x", "%00.%FF", "stop:."]
     async with aiohttp.ClientSession(world.url) as http:
         for token in forged:
             for call in (http.get, http.post):

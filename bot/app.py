@@ -58,7 +58,6 @@ class App:
     runtime: Runtime
     library: Library
     pipe: Pipe | None
-    tokens: Tokens
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -68,11 +67,11 @@ class App:
 
     def sign(self, value: str) -> str:
         """A token that only we could have made for this value."""
-        return self.tokens.sign(value)
+        return self.runtime.tokens.sign(value)
 
     def unsign(self, token: str) -> str | None:
         """The value of a token of ours, None for any other text."""
-        return self.tokens.unsign(token)
+        return self.runtime.tokens.unsign(token)
 
 
 def open_store(settings: Settings, announce: Callable[[list[Notice]], None] = lambda notices: None) -> Store:
@@ -183,6 +182,7 @@ async def _compose(
     help_url = f"{settings.public_url}/help"
     adapters = build_channels(settings, publish) if channels is None else channels
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
+    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     runtime = Runtime(
         settings=settings,
         store=store,
@@ -195,6 +195,7 @@ async def _compose(
         flows=flows,
         understand=Understanding(flows, words, model, llm).understand,
         search=search,
+        tokens=tokens,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
     )
     return App(
@@ -208,7 +209,6 @@ async def _compose(
         runtime,
         library,
         None,
-        tokens,
     )
 
 

@@ -16,7 +16,9 @@ ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "in
 WITHHELD = "withheld:"
 """What the address of a caller begins with who hides their number; the call's id follows."""
 _HOLE = re.compile(r"\{\{\s*(\w{1,60})\s*\}\}")
-InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference", "identified", "call"]
+InboundKind = Literal[
+    "message", "reaction", "edit", "deletion", "moved", "preference", "identified", "echo", "call"
+]
 
 
 def clean(text: str) -> str:
@@ -134,8 +136,10 @@ class InboundMessage:
     `kind`: a `reaction` (`text` the sign, empty: taken back), `edit` (`text` the new words) or `deletion`
     speaks of the message `reply_to`; `moved` says that the sender goes on under `identities`; `preference`
     that they set in the provider's app whether a business may write first (`text`: `stop` or `resume`);
-    `identified` that these `identities` are the sender's too.
-    `unsupported` names a kind of message that the provider does not hand on: a poll, an event.
+    `identified` that these `identities` are the sender's too; an `echo` is what one of us wrote to them in
+    the provider's own app.
+    `unsupported` names a kind of message that the provider does not hand on: a poll, an event, a call.
+    `source` names the link or advertisement that brought the sender, where the provider tells.
     A `call` is no message: it brings `call`, news of the phone call whose id is `external_id`.
     """
 
@@ -160,6 +164,7 @@ class InboundMessage:
     kind: InboundKind = "message"
     unsupported: str = ""
     call: CallNews | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +331,8 @@ class OutboundMessage:
     automatic: bool = True
     template: TemplateUse | None = None
     """Sent instead of `text`, which says what the customer will read."""
+    unsubscribe: str = ""
+    """The link that stops what the business starts; set on such messages only (mail: List-Unsubscribe)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,3 +451,13 @@ class Templated(Channel, Protocol):
 
     async def templates(self) -> Sequence[Template]:
         """All that the provider has for us now. Raises ChannelRetryable, ChannelRejected."""
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A channel that can show that we are writing."""
+
+    async def typing(self, said: InboundMessage) -> float:
+        """Show it to the sender of this message; how many seconds it lasts.
+
+        Raises ChannelRetryable, ChannelRejected."""

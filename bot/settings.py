@@ -79,6 +79,14 @@ class Settings(BaseSettings):
     email_mailgun_signing_key: SecretStr = Field(
         SecretStr(""), description="Mailgun's webhook signing key, when Mailgun posts mail"
     )
+    email_dkim_selector: str = Field("", description="DKIM: name of the key in the domain's DNS")
+    email_dkim_key: SecretStr = Field(
+        SecretStr(""), description="DKIM: private key that signs mail, as PEM text or a path to it"
+    )
+    email_dkim_domain: str = Field("", description="DKIM: signing domain; unset: that of the address")
+    email_trusted_authserv: str = Field(
+        "", description="Mail server whose DMARC verdict proves the sender: its authserv-id, exactly"
+    )
 
     widget_secret: SecretStr = Field(
         SecretStr(""), description="Signs the tokens by which a site says who its visitor is; unset: off"
@@ -100,6 +108,9 @@ class Settings(BaseSettings):
     followup_hours: float = Field(24.0, description="Hours of silence before a lead is followed up", gt=0)
     escalation_minutes: float = Field(
         15.0, description="Minutes a handoff or new case may wait before it escalates", gt=0
+    )
+    media_days: int = Field(
+        365, description="Days that files of messages are kept after they last came; 0: for ever", ge=0
     )
     log_level: str = Field("info", description="debug, info, warning or error")
 

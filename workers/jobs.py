@@ -8,6 +8,7 @@ from bot.crm.user import USER
 from bot.errors import ChannelError
 from bot.logs import correlation, logger
 from bot.messages import OutboundMessage
+from bot.pipeline import retention
 from bot.pipeline.timers import fire
 from bot.records.actor import SYSTEM
 from bot.records.tx import Record, Tx, find, update
@@ -74,12 +75,25 @@ def _mailed(tx: Tx, notification_id: str) -> None:
 
 
 def housekeeping() -> dict[str, int]:
-    """Once an hour: drop old event keys and sent rows, make next month's partitions."""
+    """Once an hour: drop old event keys, sent rows and files, make next month's partitions."""
 
     async def work(app: App) -> dict[str, int]:
-        return await app.store.run(_tidy, SYSTEM)
+        return await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)
 
     return on_app(work)
+
+
+async def _tidy_files(app: App) -> dict[str, int]:
+    before = retention.too_old(clock.now(), app.settings.media_days)
+    if before is None:
+        return {"files": 0}
+    refs = await app.store.aside(lambda: frozenset(app.media.older_than(before)))
+    if not refs:
+        return {"files": 0}
+    orphans = await app.store.run(retention.mark_expired, SYSTEM, refs)
+    gone = await app.store.aside(lambda: retention.remove(app.media, refs, before))
+    _log.info("files_expired", files=gone, named_by_nobody=orphans)
+    return {"files": gone}
 
 
 def _tidy(tx: Tx) -> dict[str, int]:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from bot.channels import build_channels
 from bot.commands.database import check
+from bot.commands.mail_dns import mail_records
 from bot.embedded import valkey_server
 from bot.errors import SamvadError
 from bot.i18n import Words
@@ -29,7 +30,7 @@ class Line:
 
 async def examine(settings: Settings) -> list[Line]:
     """Look at everything the settings name."""
-    steps = (_data_dir, _zone, _database, _queue, _channels, _public_url, _words, _llm)
+    steps = (_data_dir, _zone, _database, _queue, _channels, _mail, _public_url, _words, _llm)
     return [line for step in steps for line in await asyncio.to_thread(step, settings)]
 
 
@@ -82,6 +83,10 @@ def _channels(settings: Settings) -> list[Line]:
     except SamvadError as error:
         return [Line("bad", "Channels", error.message)]
     return [Line("ok", "Channels", ", ".join(names))]
+
+
+def _mail(settings: Settings) -> list[Line]:
+    return [Line("ok" if one.there else "warn", one.what, one.says) for one in mail_records(settings)]
 
 
 def _public_url(settings: Settings) -> list[Line]:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from bot.crm.contact import through_contact
 from bot.records.entity import Entity, entity
-from bot.records.tx import Tx, create
+from bot.records.tx import Record, Tx, create
 from bot.storage import Id
 
 CONSENT_STATES = ("given", "withdrawn")
@@ -22,6 +22,13 @@ CONSENT: Entity = entity(
     scope="parent",
     parent=lambda actor: through_contact(actor, CONSENT.table.c.contact_id),
 )
+
+
+def last_consent(tx: Tx, contact_id: str, channel: str) -> Record | None:
+    """The newest entry of a contact on a channel."""
+    table = CONSENT.table
+    mine = sa.select(table).where(table.c.contact_id == contact_id, table.c.channel == channel)
+    return tx.row(mine.order_by(table.c.id.desc()).limit(1))
 
 
 def record_consent(tx: Tx, contact_id: str, channel: str, state: str, *, how: str, words: str) -> str:

@@ -12,6 +12,7 @@ from bot.storage import Id
 
 LEAD_STATUSES = ("new", "working", "qualified", "disqualified", "converted")
 OPEN = ("new", "working", "qualified")
+SOURCE_LIMIT = 20
 SLOTS = ("need", "budget_minor", "currency", "authority", "timeline")
 
 LEAD = entity(
@@ -20,7 +21,7 @@ LEAD = entity(
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
     sa.Column("conversation_id", Id),
     sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("source", sa.String(20), nullable=False),
+    sa.Column("source", sa.String(SOURCE_LIMIT), nullable=False),
     sa.Column("need", sa.Text),
     sa.Column("budget_minor", sa.BigInteger),
     sa.Column("currency", sa.String(3)),

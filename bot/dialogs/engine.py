@@ -89,6 +89,7 @@ class _Decision(Running):
         state.at, state.spoken = self.turn.now, self.lang
         state.offered = self.says[-1].choices if self.says else ()
         state.after = "" if state.frames else self.flow
+        state.source = next((one.source for one in self.turn.messages if one.source), state.source)
         writes = self.writes
         if self.turn.stopped and not any(isinstance(command, OptIn) for command in self.understood.commands):
             # Nothing that we would start ourselves after a STOP.
@@ -113,7 +114,11 @@ class _Decision(Running):
                 commands = [SetSlot(awaited.slot, words)]
             self.say(Say("media.received"))
         elif not commands and any(message.unsupported for message in self.turn.messages):
-            self.say(Say("message.unsupported"))
+            called = all(message.unsupported == "call" for message in self.turn.messages)
+            if called and self.state.called:
+                return  # it was said once
+            self.state.called = self.state.called or called
+            self.say(Say("message.call" if called else "message.unsupported"))
         elif not commands and not self.turn.text.strip():
             return
         if any(not isinstance(command, Chitchat) for command in commands):

@@ -44,7 +44,8 @@ class DialogState:
     """`frames`: running flows, the innermost last. `offered`: choices of the last reply. `failed`: messages
     in a row that were not understood. `lang` is set when the customer chose it. `dropped` names the flow
     that waited too long; `said` is a message about which we asked back; `after` the flow
-    that the last turn ended."""
+    that the last turn ended; `source` the link that brought the customer; `called`: they called, and were
+    told to write instead."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -55,6 +56,8 @@ class DialogState:
     dropped: str = ""
     said: str = ""
     after: str = ""
+    source: str = ""
+    called: bool = False
 
     @property
     def top(self) -> Frame | None:
@@ -81,6 +84,8 @@ class DialogState:
             "spoken": self.spoken,
             "said": self.said,
             "after": self.after,
+            "source": self.source,
+            "called": self.called,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -109,6 +114,8 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             spoken=str(stored.get("spoken") or ""),
             said=str(stored.get("said") or ""),
             after=str(stored.get("after") or ""),
+            source=str(stored.get("source") or ""),
+            called=bool(stored.get("called")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

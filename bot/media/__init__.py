@@ -5,7 +5,9 @@ import hashlib
 import mimetypes
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -28,13 +30,41 @@ class MediaStore:
             raise TooLarge("A file may have at most 100 MB", limit=MAX_BYTES)
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
-        if not path.exists():
+        try:
+            os.utime(path)  # its age counts from here again
+        except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
             Path(temporary).replace(path)  # whole or not at all
         return f"media:{digest}"
+
+    def older_than(self, before: datetime) -> Iterator[str]:
+        """`media:<hash>` of files that last came before this; what a crash left half written goes at once."""
+        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime >= before.timestamp():
+                    continue
+                if _is_digest(path.name):
+                    yield f"media:{path.name}"
+                else:
+                    path.unlink()
+
+    def remove(self, ref: str, before: datetime) -> bool:
+        """Delete a file, unless it came again since `before`; False then, and when it is gone already."""
+        path = self._path(ref.removeprefix("media:"))
+        aside = path.with_name(f"{path.name}.gone")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        # Nobody renews its age any more: whoever puts it now finds no file and writes another.
+        if aside.stat().st_mtime >= before.timestamp():
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
 
     async def put_stream(self, stream: AsyncIterator[bytes], limit: int = MAX_BYTES) -> str:
         """Keep a stream of at most `limit` bytes, written as it comes; returns `media:<hash>`."""
@@ -66,7 +96,7 @@ class MediaStore:
     def path(self, ref: str) -> Path:
         """Where `media:<hash>` lies. Raises InvalidInput, NotFound."""
         digest = ref.removeprefix("media:")
-        if len(digest) != 64 or any(char not in "0123456789abcdef" for char in digest):
+        if not _is_digest(digest):
             raise InvalidInput("That is no stored file")
         path = self._path(digest)
         if not path.exists():
@@ -75,6 +105,10 @@ class MediaStore:
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
+
+
+def _is_digest(name: str) -> bool:
+    return len(name) == 64 and all(char in "0123456789abcdef" for char in name)
 
 
 def shown_inline(mime: str) -> bool:

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
-from bot.crm.consent import record_consent
+from bot.crm.consent import last_consent, record_consent
 from bot.crm.contact import add_identity, find_by_identity, learn_about
 from bot.messages import InboundMessage
 from bot.pipeline.commit import Committed, preview
+from bot.pipeline.echo import commit_echo
 from bot.pipeline.load import LaneState
 from bot.records.tx import Record, Tx
 from bot.storage import Id
@@ -115,12 +116,18 @@ def _identify(tx: Tx, held: Record, said: InboundMessage) -> Lane:
 
 
 def _prefer(tx: Tx, held: Record, said: InboundMessage) -> Lane:
-    """STOP and START, said in the provider's app instead of in words: nobody is answered."""
+    """STOP and START, said by a button of the provider's app or of a mail: nobody is answered."""
     stops = said.text == "stop"
     if stops == (held["stopped_at"] is not None):
         return {}
     state = "withdrawn" if stops else "given"
-    record_consent(tx, held["contact_id"], said.channel, state, how="provider", words=said.text)
+    how = said.button or "provider"
+    if said.button and not stops:
+        # Taking a block away takes back that block, not a STOP said in words before it.
+        before = last_consent(tx, held["contact_id"], said.channel)
+        if before is None or before["how"] != how:
+            return {}
+    record_consent(tx, held["contact_id"], said.channel, state, how=how, words=said.text)
     if stops and held["conversation_id"] is not None:
         outbox.cancel_queued(tx, held["conversation_id"], held["contact_id"], "stopped")
     return {"stopped_at": tx.now if stops else None}
@@ -133,6 +140,7 @@ AMENDMENTS: Mapping[str, Callable[[Tx, Record, InboundMessage], Lane]] = {
     "moved": _move,
     "identified": _identify,
     "preference": _prefer,
+    "echo": commit_echo,
 }
 """`InboundMessage.kind` -> what it does; it returns what of the lane it changes."""
 

@@ -22,6 +22,7 @@ from bot.pipeline.load import LaneState
 from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import fit, with_files
+from bot.pipeline.unsubscribe import way_out
 from bot.pipeline.writes import TurnWrites, carry_out
 from bot.records.tx import Record, Tx, create
 from bot.storage import Instant
@@ -118,7 +119,7 @@ class TurnCommit:
         self.lane = state.lane
         self.before = state.conversation
         self.decided = decided
-        _, self.channel, self.account = _account(runtime, state.lane["channel_account_id"])
+        _, self.channel, self.account = runtime.account(state.lane["channel_account_id"])
         self.features: Features = runtime.features(state.lane["channel_account_id"])
         self.now: datetime = tx.now
         self.rows: list[dict[str, Any]] = []
@@ -127,6 +128,7 @@ class TurnCommit:
     def run(self, more: bool) -> Committed:
         """Do it all; raises LaneLost, VersionConflict when what it relied on changed meanwhile."""
         contact_id = self.lane["contact_id"] or self._contact()
+        self._prove(contact_id)
         now = self._conversation(contact_id)
         writes = self._writes(contact_id, now)
         now |= writes.conversation
@@ -171,6 +173,13 @@ class TurnCommit:
             add_identity(self.tx, contact_id, one.kind, one.value, verified=one.verified)
         return contact_id
 
+    def _prove(self, contact_id: str) -> None:
+        """A sender whom the lane knows may be proved only now: by mail, each letter is proved or not."""
+        known = self.lane["contact_id"] is not None and self.channel == "email"
+        for one in self.decided.messages[0].identities if known and self.decided.messages else ():
+            if one.verified:
+                add_identity(self.tx, contact_id, one.kind, one.value, verified=True)
+
     def _conversation(self, contact_id: str) -> dict[str, Any]:
         """The conversation as it will be: made now when there is none."""
         if self.before is not None:
@@ -187,6 +196,7 @@ class TurnCommit:
         rows = self.decided.rows
         writes = TurnWrites(contact_id, now["id"], self.channel, rows, escalation, delays)
         if self.decided.plan is not None:
+            writes.source = str(self.decided.plan.state.get("source", ""))
             carry_out(self.tx, writes, self.decided.plan.writes)
             now["state"] = dict(self.decided.plan.state)
             now["lang"] = self.decided.plan.lang
@@ -311,6 +321,8 @@ class TurnCommit:
                 payload["thread"] = [*answered.thread, answered.external_id]
             else:
                 payload["thread"] = message.external_ids(self.tx, now["id"])
+            if purpose == "business":
+                payload |= way_out(self.runtime, self.lane["id"], self.channel, row)
         # The first unsent message of a conversation is leased here and now: it costs no commit of its own.
         at_once = not held and not self._before("unsent", False)
         return {
@@ -420,7 +432,3 @@ def one_line(words: str, extra: Mapping[str, Any]) -> str:
     elif not text and extra.get("unsupported"):
         text = f"[{extra['unsupported']}]"
     return text[:200]
-
-
-def _account(runtime: Runtime, account_id: str) -> tuple[str, ChannelName, str]:
-    return runtime.account(account_id)

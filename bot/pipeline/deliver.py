@@ -246,6 +246,7 @@ def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:
         reference=data.get("reference", ""),
         automatic=data.get("automatic", True),
         template=template_from_json(data["template"]) if "template" in data else None,
+        unsubscribe=data.get("unsubscribe", ""),
     )
 
 

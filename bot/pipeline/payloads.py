@@ -46,7 +46,7 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
         data["sender_name"] = message.sender_name
     if message.identities:
         data["identities"] = [[one.kind, one.value, one.verified] for one in message.identities]
-    for name in ("button", "reply_to", "subject", "automatic", "unsupported"):
+    for name in ("button", "reply_to", "subject", "automatic", "unsupported", "source"):
         if value := getattr(message, name):
             data[name] = value
     if message.media:
@@ -93,6 +93,7 @@ def message_from_json(
         kind=kind,
         unsupported=data.get("unsupported", ""),
         call=CallNews(*data["call"]) if "call" in data else None,
+        source=data.get("source", ""),
     )
 
 
@@ -136,6 +137,7 @@ def extra_of(message: InboundMessage) -> dict[str, Any] | None:
         "reply_to",
         "automatic",
         "unsupported",
+        "source",
     )
     data = message_to_json(message)
     extra = {name: data[name] for name in keep if name in data}

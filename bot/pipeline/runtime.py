@@ -19,6 +19,7 @@ from bot.media.links import FileLinks
 from bot.messages import Channel, ChannelName, Features
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
+from bot.records.tokens import Tokens
 from bot.settings import Settings
 
 
@@ -65,6 +66,7 @@ class Runtime:
     flows: Any
     understand: Callable[[Turn], Awaitable[Understood]]
     search: Callable[[SearchKnowledge], Awaitable[Any]]
+    tokens: Tokens
     links: FileLinks
     holder: str = field(default_factory=process_name)
 

@@ -26,12 +26,13 @@ from bot.dialogs.turn import (
     Turn,
 )
 from bot.llm import within
-from bot.messages import InboundMessage
+from bot.messages import Channel, InboundMessage
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
 from bot.pipeline.payloads import media_from_json, message_from_json, template_from_json
 from bot.pipeline.runtime import Runtime
+from bot.pipeline.typing import typing
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx
 
@@ -85,17 +86,25 @@ class Turns:
             return await self._commit(state, Decided(tuple(batch), said), more, BOT)
         turn = await self._turn(state, said)
         within(self._runtime.settings.llm_timeout_s)
-        if thought.understood is None:
-            thought.understood = await self._runtime.understand(turn)
-            metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()
-        thought.rows.clear()
-        plan = await self._decide(state, turn, thought)
+        async with typing(self._speaker(state, turn), said[-1]):
+            if thought.understood is None:
+                thought.understood = await self._runtime.understand(turn)
+                metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()
+            thought.rows.clear()
+            plan = await self._decide(state, turn, thought)
         if any(isinstance(write, AddIdentity) for write in plan.writes):
             self._addresses.pop(state.lane["contact_id"] or "", None)
         decided = Decided(
             events=tuple(batch), messages=said, plan=plan, rows=thought.rows, lang=thought.understood.lang
         )
         return await self._commit(state, decided, more, BOT)
+
+    def _speaker(self, state: LaneState, turn: Turn) -> Channel | None:
+        """The channel on which the bot is about to answer; None when it will keep silent."""
+        if turn.owner_is_human or turn.stopped:
+            return None
+        adapter, _, _ = self._runtime.account(state.lane["channel_account_id"])
+        return self._runtime.channels.get(adapter)
 
     async def _amend(self, state: LaneState, event: Record, more: bool, thought: Thought) -> Committed:
         said, contact_id = self._said(state, event), state.lane["contact_id"]

@@ -9,7 +9,7 @@ from bot.conversations.timer import cancel_timer, set_timer
 from bot.crm.case import CASE, add_to_case, display_number, open_case
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity, learn_about
-from bot.crm.lead import LEAD, add_lead, add_to_lead
+from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead
 from bot.dialogs import turn as plans
 from bot.errors import VersionConflict
 from bot.records.tx import Record, Tx, find
@@ -29,6 +29,8 @@ class TurnWrites:
     """What the settings say of a timer kind, over what the flow asks for."""
     results: dict[str, Any] = field(default_factory=dict)
     conversation: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    """The link that brought the customer, where it is known."""
     stopped: bool | None = None
     handed_off: plans.HandOff | None = None
 
@@ -44,7 +46,11 @@ def _add_identity(tx: Tx, turn: TurnWrites, write: plans.AddIdentity) -> None:
 def _save_lead(tx: Tx, turn: TurnWrites, write: plans.SaveLead) -> None:
     if write.lead_id is None:
         lead_id, number = add_lead(
-            tx, turn.contact_id, write.slots, source=turn.channel, conversation_id=turn.conversation_id
+            tx,
+            turn.contact_id,
+            write.slots,
+            source=(turn.source or turn.channel)[:SOURCE_LIMIT],
+            conversation_id=turn.conversation_id,
         )
         if write.qualified:
             lead = find(tx, LEAD, lead_id)

@@ -21,6 +21,8 @@ class MailSink:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         """What was taken, in order."""
+        self.raw: list[bytes] = []
+        """The same, byte for byte."""
         self.answers: list[str] = []
         """Answers to DATA for the next mails, like `451 busy`; a 2xx takes the mail, the rest refuse it."""
         self.refused: dict[str, str] = {}
@@ -66,6 +68,7 @@ class MailSink:
         if answer.startswith("2"):
             content = envelope.content or b""
             raw = content.encode() if isinstance(content, str) else content
+            self.raw.append(raw)
             self.mails.append(message_from_bytes(raw, policy=policy.default))
         return answer
 

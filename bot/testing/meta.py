@@ -27,6 +27,8 @@ class MetaServer(Server, Waits):
         self.verify_token = verify_token
         self.sent: list[Json] = []
         """Bodies taken, in order, each with the id it was given."""
+        self.typing: list[str] = []
+        """Ids of messages at which we were shown to be writing, in order."""
         self.files: dict[str, bytes] = {}
         """Uploads and customers' files by id or name."""
 

@@ -36,6 +36,10 @@ class TelegramEmulator(Server, Waits):
         self.confirmed = 0
         """The highest offset asked for: updates below it are gone."""
         self.files: dict[str, bytes] = {}
+        self.commands: dict[str, list[Json]] = {}
+        """What setMyCommands was called with, by language; "" for all others."""
+        self.typing: list[str] = []
+        """Chats in which we were shown to be writing, in order."""
         self._updates: list[Json] = []
         self._ids = itertools.count(1)
         self._update_ids = itertools.count(1)
@@ -135,6 +139,10 @@ class TelegramEmulator(Server, Waits):
             self.answered.append(str(given["callback_query_id"]))
             return _ok(True)
         if method == "sendChatAction":
+            self.typing.append(str(given["chat_id"]))
+            return _ok(True)
+        if method == "setMyCommands":
+            self.commands[str(given.get("language_code", ""))] = json.loads(str(given["commands"]))
             return _ok(True)
         if method == "getFile":
             return self._get_file(str(given.get("file_id", "")))

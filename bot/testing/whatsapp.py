@@ -138,6 +138,8 @@ class WhatsAppEmulator(MetaServer):
             body = await request.json()
         except ValueError:
             return _error(400, 100, "Malformed JSON")
+        if body.get("status") == "read":
+            return self._read(body)
         wrong = what_is_wrong(body, self.templates)
         if wrong:
             return _error(400, 100 if "receiver" in wrong else 131009, wrong)
@@ -155,6 +157,13 @@ class WhatsAppEmulator(MetaServer):
                 "messages": [{"id": message_id}],
             }
         )
+
+    def _read(self, body: Json) -> web.StreamResponse:
+        if not str(body.get("message_id", "")).startswith("wamid."):
+            return _error(400, 100, "Invalid parameter: message_id")
+        if body.get("typing_indicator") == {"type": "text"}:
+            self.typing.append(str(body["message_id"]))
+        return web.json_response({"success": True})
 
     async def _report(self, message_id: str) -> None:
         for status in ("sent", "delivered"):

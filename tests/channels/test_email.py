@@ -230,7 +230,7 @@ def test_compose(outbound):
         thread=("<m1@customer.test>", "token:abc", "<m2@customer.test>", "<bad id>\n"),
         reference="tok42",
     )
-    mail = message_from_bytes(compose(message, OURS).as_bytes(), policy=policy.default)
+    mail = message_from_bytes(compose(message, OURS), policy=policy.default)
     assert mail["Bcc"] is None
     assert mail["Subject"] == "Re: Invoice Bcc: everyone@else.test"
     assert mail["From"] == OURS
@@ -245,8 +245,18 @@ def test_compose(outbound):
     assert "&lt;b&gt;Bye&lt;/b&gt; नमस्ते" in html
 
 
+def test_long_ids_stay_whole(outbound):
+    """Outlook's are longer than a line; broken into encoded words, they would find no thread."""
+    ids = [f"<PN3PR01MB{number}{'0' * 70}@PN3PR01MB6758.INDPRD01.PROD.OUTLOOK.COM>" for number in (1, 2)]
+    raw = compose(outbound("email", OURS, "a@b.test", thread=(*ids, "<नमस्ते@b.test>")), OURS)
+    assert raw.startswith(f"In-Reply-To: {ids[1]}\r\nReferences: {ids[0]}\r\n {ids[1]}\r\n".encode())
+    mail = message_from_bytes(raw, policy=policy.default)
+    assert mail["References"].split() == ids and mail["From"] == OURS
+
+
 def test_compose_for_a_person(outbound):
-    mail = compose(outbound("email", OURS, "a@b.test", automatic=False, subject="RE: x"), OURS)
+    raw = compose(outbound("email", OURS, "a@b.test", automatic=False, subject="RE: x"), OURS)
+    mail = message_from_bytes(raw, policy=policy.default)
     assert mail["Auto-Submitted"] is None
     assert mail["Subject"] == "RE: x"
 
@@ -263,7 +273,7 @@ def test_nothing_injects_a_header(subject, reference, text):
 
     message = OutboundMessage("o", "email", OURS, "a@b.test", text, subject=subject, reference=reference)
     try:
-        raw = compose(message, OURS).as_bytes()
+        raw = compose(message, OURS)
     except ChannelRejected:
         return
     mail = message_from_bytes(raw, policy=policy.default)

@@ -100,11 +100,49 @@ def test_location(payload):
     [
         ("group", "message:supergroup"),
         ("service", "message:service"),
-        ("blocked", "my_chat_member"),
     ],
 )
 def test_unhandled(payload, name, unhandled):
     assert parse(payload, name).unhandled == (unhandled,)
+
+
+@pytest.mark.parametrize(("status", "preference"), [("kicked", "stop"), ("member", "resume")])
+def test_blocking_and_unblocking(payload, status, preference):
+    raw = payload("telegram", "blocked")
+    raw["my_chat_member"]["new_chat_member"]["status"] = status
+    (message,) = make().parse(signed(json.dumps(raw).encode())).messages
+    assert (message.kind, message.text, message.button) == ("preference", preference, "blocked")
+    assert (message.address, message.event_key) == ("4001", "904")
+
+
+def test_other_memberships(payload):
+    raw = payload("telegram", "blocked")
+    raw["my_chat_member"]["chat"] = {"id": -5, "type": "group", "title": "x"}
+    assert make().parse(signed(json.dumps(raw).encode())).unhandled == ("my_chat_member:group:kicked",)
+    for broken in ({}, None, {"chat": {}}, {"chat": {"id": "x"}, "new_chat_member": {"status": "kicked"}}):
+        with pytest.raises(Unreadable):
+            make().parse(signed(json.dumps(raw | {"my_chat_member": broken}).encode()))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "source"),
+    [
+        ("/start web-home", "/start", "web-home"),
+        ("/start", "/start", ""),
+        ("/START@samvad_bot  a_b", "/START", "a_b"),
+        ("/start a b", "/start", ""),
+        (f"/start {'a' * 65}", "/start", ""),
+        ("/help@samvad_bot now", "/help now", ""),
+        ("/startle me", "/startle me", ""),
+        ("please /start x", "please /start x", ""),
+        ("a@b.test", "a@b.test", ""),
+    ],
+)
+def test_commands_and_links(payload, text, shown, source):
+    raw = payload("telegram", "text")
+    raw["message"]["text"] = text
+    (message,) = make().parse(signed(json.dumps(raw).encode())).messages
+    assert (message.text, message.source) == (shown, source)
 
 
 def test_edited(payload):

@@ -126,9 +126,9 @@ def test_what_meta_tells_of_the_account(payload):
 
 def test_unhandled(payload):
     body = payload("whatsapp", "text")
-    body["entry"][0]["changes"][0]["field"] = "calls"
+    body["entry"][0]["changes"][0]["field"] = "flows"
     parsed = parse_payload(body)
-    assert parsed.unhandled == ("field:calls",)
+    assert parsed.unhandled == ("field:flows",)
     assert not parsed.messages
 
 
@@ -197,6 +197,17 @@ def test_random_messages_are_never_an_accident(message, contact):
     body = {"entry": [{"changes": [{"field": "messages", "value": value}]}]}
     with contextlib.suppress(SamvadError):
         make().parse(signed(json.dumps(body).encode()))
+
+
+def test_a_call(shared_data):
+    bodies = json.loads((shared_data("channels/whatsapp_cloud_pywa") / "call_connect.json").read_text())
+    (call,) = parse_payload(bodies["user_initiated"]).messages
+    assert (call.address, call.unsupported, call.sender_name) == ("972987654321", "call", "Test Name")
+    assert parse_payload(bodies["business_initiated"]).unhandled == ("call:ours",)
+    hidden = bodies["user_initiated"]
+    del hidden["entry"][0]["changes"][0]["value"]["calls"][0]["from"]
+    (call,) = parse_payload(hidden).messages
+    assert call.address == "US.13491208655302741918"
 
 
 def test_real_payloads(shared_data):

@@ -1,5 +1,6 @@
 """The e-mail adapter: listeners in, SMTP out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -12,6 +13,7 @@ from bot.channels.email.errors import to_channel_error
 from bot.channels.email.imap import Mailbox
 from bot.channels.email.listen import SIZE_LIMIT, serve_smtp
 from bot.channels.email.parse import TEXT_LIMIT
+from bot.channels.email.signing import read_signer
 from bot.channels.email.webhook import read_webhook
 from bot.errors import ChannelRejected, ConfigurationInvalid, NotFound
 from bot.messages import (
@@ -51,8 +53,12 @@ class Email:
         if not all(part.strip() for part in self.address.rpartition("@")):
             raise ConfigurationInvalid("SAMVAD_EMAIL_ADDRESS must be a mail address, like help@example.com")
         self._smtp = _server(settings.email_smtp_url.get_secret_value(), "smtp")
+        self._signer = read_signer(settings, self.address)
         imap_url = settings.email_imap_url.get_secret_value()
-        self.mailbox = Mailbox(imap_url, self.address) if imap_url and _server(imap_url, "imap") else None
+        self._trusted = settings.email_trusted_authserv.strip()
+        self.mailbox = None
+        if imap_url and _server(imap_url, "imap"):
+            self.mailbox = Mailbox(imap_url, self.address, trusted=self._trusted)
         self._token = settings.email_webhook_token.get_secret_value()
         self._signing_key = settings.email_mailgun_signing_key.get_secret_value()
         self._listen = _host_port(settings.email_listen) if settings.email_listen else None
@@ -85,7 +91,8 @@ class Email:
         """A mail that a provider posts. Raises NotFound (not set up), SignatureInvalid, Unreadable."""
         if not self._token and not self._signing_key:
             raise NotFound("mail has no webhook here: SAMVAD_EMAIL_WEBHOOK_TOKEN is not set")
-        return read_webhook(request, self.address, self._token, self._signing_key, clock.now())
+        now = clock.now()
+        return read_webhook(request, self.address, self._token, self._signing_key, now, self._trusted)
 
     async def open(self) -> None:
         """Nothing to open: every mail has a connection of its own."""
@@ -95,7 +102,7 @@ class Email:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Hand a mail to the SMTP server. Raises ChannelRetryable, ChannelRejected."""
-        mail = compose(message, self.address)
+        mail = await asyncio.to_thread(self._raw, message)
         smtp = aiosmtplib.SMTP(
             hostname=self._smtp.hostname,
             port=self._smtp.port or (465 if self._smtp.scheme == "smtps" else 25),
@@ -109,7 +116,7 @@ class Email:
             # connect() also upgrades to TLS where the server offers it, and signs in.
             await smtp.connect()
             handed_over = True
-            await smtp.sendmail(self.address, [message.address], mail.as_bytes())
+            await smtp.sendmail(self.address, [message.address], mail)
             with suppress(aiosmtplib.SMTPException, OSError):
                 await smtp.quit()
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -117,6 +124,10 @@ class Email:
         finally:
             smtp.close()
         return Receipt(message_id(message.id, self.address.rpartition("@")[2]))
+
+    def _raw(self, message: OutboundMessage) -> bytes:
+        raw = compose(message, self.address)
+        return raw if self._signer is None else self._signer.sign(raw)
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Attachments arrive inside the mail, so there is nothing to fetch. Raises ChannelRejected."""
@@ -133,7 +144,7 @@ class Email:
 
         host, port = self._listen
         try:
-            await serve_smtp(host, port, self.address, receive, listening)
+            await serve_smtp(host, port, self.address, receive, listening, self._trusted)
         except OSError as error:
             raise ConfigurationInvalid(
                 f"SAMVAD_EMAIL_LISTEN: cannot listen on {host}:{port}: {error.strerror or error}"

@@ -11,10 +11,11 @@ from bot.errors import ChannelRejected
 from bot.messages import OutboundMessage
 
 _THREAD_LIMIT = 20
+_BRACKETED = re.compile(r"<[!-;=?-~]{1,900}>")
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
-def compose(message: OutboundMessage, address: str) -> EmailMessage:
+def compose(message: OutboundMessage, address: str) -> bytes:
     """The mail to send from our `address`. Raises ChannelRejected for what cannot be a mail."""
     local, _, domain = address.rpartition("@")
     mail = EmailMessage(policy=policy.SMTP)
@@ -28,26 +29,41 @@ def compose(message: OutboundMessage, address: str) -> EmailMessage:
             if not _REFERENCE.fullmatch(message.reference):
                 raise ChannelRejected("The reference does not fit into an address.")
             mail["Reply-To"] = f"{local}+{message.reference}@{domain}"
-        # Beside Message-IDs a thread may hold our own `token:…`.
-        thread = [item for item in message.thread if re.fullmatch(r"<[^<>\s]+>", item)]
-        if thread:
-            mail["In-Reply-To"] = thread[-1]
-            mail["References"] = " ".join(thread[-_THREAD_LIMIT:])
+        if message.unsubscribe:
+            mail["Precedence"] = "bulk"
         if message.automatic:
-            mail["Auto-Submitted"] = "auto-replied"
+            mail["Auto-Submitted"] = "auto-generated" if message.unsubscribe else "auto-replied"
             # Should it come back by somebody's forwarding, we know it again.
             mail["X-Loop"] = address
             # Exchange and Outlook keep their out-of-office answers to themselves for this one.
             mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
         _fill(mail, message)
+        return _references(message) + mail.as_bytes()
     except (ValueError, MessageError, IndexError) as error:
         raise ChannelRejected(f"This cannot be sent as a mail: {error}") from error
-    return mail
 
 
 def message_id(outbox_id: str, domain: str) -> str:
     """The same for every try, so that a mail sent twice arrives as one."""
     return f"<{outbox_id}@{domain}>"
+
+
+def _references(message: OutboundMessage) -> bytes:
+    """Headers of ids and addresses in angle brackets, written by hand: the library breaks a long one into
+    encoded words, and then no mail program knows it any more."""
+    # Beside Message-IDs a thread may hold our own `token:…`.
+    thread = [item for item in message.thread if _BRACKETED.fullmatch(item)][-_THREAD_LIMIT:]
+    headers = []
+    if thread:
+        headers += [f"In-Reply-To: {thread[-1]}", "References: " + "\r\n ".join(thread)]
+    if message.unsubscribe:
+        link = f"<{message.unsubscribe}>"
+        if not _BRACKETED.fullmatch(link):
+            raise ChannelRejected("The link to unsubscribe is no plain address; look at SAMVAD_BASE_URL.")
+        headers.append(f"List-Unsubscribe: {link}")
+        if message.unsubscribe.startswith("https://"):  # mail programs post to no other (RFC 8058)
+            headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    return "".join(f"{line}\r\n" for line in headers).encode("ascii")
 
 
 def _fill(mail: EmailMessage, message: OutboundMessage) -> None:

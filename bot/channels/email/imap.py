@@ -26,14 +26,20 @@ class Mailbox:
     """One mailbox. Mails are told apart by UIDVALIDITY and UID, as the standard asks."""
 
     def __init__(
-        self, url: str, address: str, every_seconds: float = 15.0, idle_seconds: float = 60.0
+        self,
+        url: str,
+        address: str,
+        every_seconds: float = 15.0,
+        idle_seconds: float = 60.0,
+        trusted: str = "",
     ) -> None:
         """Asked every `every_seconds` where the server has no IDLE; else it tells us, and is asked
-        every `idle_seconds` beside, should it have died without a word."""
+        every `idle_seconds` beside, should it have died without a word. `trusted` as in `parse_mail`."""
         self._url = urlsplit(url)
         self._address = address
         self._every = every_seconds
         self._idle = idle_seconds
+        self._trusted = trusted
         # Stored, but not yet marked on the server: the mark may fail when the mail did not.
         self._stored: set[tuple[str, str]] = set()
         self.connections = 0
@@ -132,7 +138,7 @@ class Mailbox:
             _log.error("a mail of %s bytes is too large; it stays in the mailbox", int(size[1]))
             return Parsed(unhandled=("mail:too-large",))
         pieces = list(_fetch(box, uid, "(BODY.PEEK[])"))
-        return parse_mail(max(pieces, key=len, default=b""), self._address)
+        return parse_mail(max(pieces, key=len, default=b""), self._address, trusted=self._trusted)
 
 
 def _unseen(box: BaseMailBox) -> tuple[str, list[str]]:

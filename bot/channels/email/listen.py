@@ -17,9 +17,10 @@ _log = logging.getLogger(__name__)
 class _Handler:
     """aiosmtpd's hooks, by the names it calls them."""
 
-    def __init__(self, address: str, receive: Receive) -> None:
+    def __init__(self, address: str, receive: Receive, trusted: str) -> None:
         self._address = address
         self._receive = receive
+        self._trusted = trusted
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -39,7 +40,10 @@ class _Handler:
         sender = (envelope.mail_from or "").strip("<>")
         try:
             # Large mails take long to read: beside the loop.
-            parsed = await asyncio.to_thread(parse_mail, raw, self._address, sender, tuple(envelope.rcpt_tos))
+            recipients = tuple(envelope.rcpt_tos)
+            parsed = await asyncio.to_thread(
+                parse_mail, raw, self._address, sender, recipients, self._trusted
+            )
             await self._receive(parsed)
         except Exception:
             _log.exception("a mail could not be stored")
@@ -48,11 +52,17 @@ class _Handler:
 
 
 async def serve_smtp(
-    host: str, port: int, address: str, receive: Receive, listening: Callable[[str, int], None]
+    host: str,
+    port: int,
+    address: str,
+    receive: Receive,
+    listening: Callable[[str, int], None],
+    trusted: str = "",
 ) -> None:
-    """Listen until cancelled. `listening` is told where, which matters for port 0."""
+    """Listen until cancelled. `listening` is told where, which matters for port 0; `trusted` as in
+    `parse_mail`."""
     loop = asyncio.get_running_loop()
-    handler = _Handler(address, receive)
+    handler = _Handler(address, receive, trusted)
     hostname = address.rpartition("@")[2]
 
     def connection() -> SMTP:

@@ -12,6 +12,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 from bot.channels.email.automatic import is_automatic
 from bot.channels.email.bounce import Failure, read_bounce
 from bot.channels.email.html import reply_from_html
+from bot.channels.email.proof import is_proven
 from bot.channels.email.recipients import token_of
 from bot.channels.email.text import reply_text
 from bot.channels.email.words import decoded, text_of
@@ -36,8 +37,11 @@ _OUTBOX_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _REASON_LIMIT = 300
 
 
-def parse_mail(raw: bytes, address: str, sender: str | None = None, recipients: Sequence[str] = ()) -> Parsed:
-    """One mail to our `address`. `sender` and `recipients` are the envelope's, where there is one."""
+def parse_mail(
+    raw: bytes, address: str, sender: str | None = None, recipients: Sequence[str] = (), trusted: str = ""
+) -> Parsed:
+    """One mail to our `address`. `sender` and `recipients` are the envelope's, where there is one; `trusted`
+    names the mail server whose word proves who wrote it."""
     # compat32 keeps headers as they came; the newer policy fails on some that real mail holds.
     mail = message_from_bytes(raw, policy=policy.compat32)
     name, author = _author(mail, sender)
@@ -62,7 +66,7 @@ def parse_mail(raw: bytes, address: str, sender: str | None = None, recipients: 
                 at=_date(mail),
                 sender_name=name,
                 # A From header is a claim that anybody can write.
-                identities=(Identity("email", author, verified=False),),
+                identities=(Identity("email", author, verified=is_proven(mail, author, trusted)),),
                 media=media,
                 reply_to=next(iter(_MESSAGE_ID.findall(_header(mail, "In-Reply-To"))), None),
                 subject=subject,

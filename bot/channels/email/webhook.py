@@ -60,10 +60,15 @@ class _Form:
 
 
 def read_webhook(
-    request: WebhookRequest, address: str, token: str | None, signing_key: str | None, now: datetime
+    request: WebhookRequest,
+    address: str,
+    token: str | None,
+    signing_key: str | None,
+    now: datetime,
+    trusted: str = "",
 ) -> Parsed:
     """The mail a provider posts to us. `token` must be in the URL, or Mailgun's signature under
-    `signing_key` in the form. Raises SignatureInvalid, Unreadable."""
+    `signing_key` in the form; `trusted` as in `parse_mail`. Raises SignatureInvalid, Unreadable."""
     given = parse_qs(urlsplit(request.url).query).get("token", [""])[-1]
     proven = bool(token) and hmac.compare_digest(given.encode(), (token or "").encode())
     if not proven and not signing_key:
@@ -76,7 +81,7 @@ def read_webhook(
         raise SignatureInvalid("no signature that can be read") from None
     if not proven and not _signed(form, signing_key or "", now):
         raise SignatureInvalid("neither the token in the URL nor Mailgun's signature is right")
-    return _read_mail(form, address)
+    return _read_mail(form, address, trusted)
 
 
 def _signed(form: _Form, signing_key: str, now: datetime) -> bool:
@@ -89,7 +94,7 @@ def _signed(form: _Form, signing_key: str, now: datetime) -> bool:
     return timestamp.isdigit() and abs(now.timestamp() - int(timestamp[:12])) < _AGE_SECONDS
 
 
-def _read_mail(form: _Form, address: str) -> Parsed:
+def _read_mail(form: _Form, address: str, trusted: str) -> Parsed:
     raw = form.values.get("email") or form.values.get("body-mime")
     if raw is None:
         raw = next((one.content for one in form.files if one.name in ("email", "body-mime")), None)
@@ -98,7 +103,7 @@ def _read_mail(form: _Form, address: str) -> Parsed:
     sender, recipients = _envelope(form)
     if recipients and not any(is_ours(one, address) for one in recipients):
         return Parsed(unhandled=("mail:not-for-us",))
-    return parse_mail(raw, address, sender, recipients)
+    return parse_mail(raw, address, sender, recipients, trusted)
 
 
 def _envelope(form: _Form) -> tuple[str | None, Sequence[str]]:

@@ -6,16 +6,19 @@ import hmac
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Message, ReplyParameters
+from telegram.constants import ChatAction
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.channels.telegram.errors import to_channel_error
-from bot.channels.telegram.parse import parse_update
+from bot.channels.telegram.manners import Groups, set_commands
+from bot.channels.telegram.parse import group_of, parse_update
 from bot.errors import (
     ChannelRejected,
     ChannelRetryable,
@@ -28,6 +31,7 @@ from bot.messages import (
     Button,
     ChannelName,
     Features,
+    InboundMessage,
     Listener,
     Media,
     MediaKind,
@@ -46,10 +50,11 @@ CAPTION_LIMIT = 1024
 _DATA_LIMIT = 64  # bytes of callback_data
 _UPLOAD = 50 * 1024 * 1024
 _DOWNLOAD = 20 * 1024 * 1024
-_UPDATES = ["message", "edited_message", "callback_query"]
+_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 _POLL_SECONDS = 25
 _PAUSE_SECONDS = 3.0
 _PRESSED_KEPT = 1000
+_TYPING_SECONDS = 4.5  # Telegram shows it for five
 
 _FEATURES = Features(
     text_limit=TEXT_LIMIT,
@@ -87,6 +92,9 @@ class Telegram:
         # Presses whose answer stops the button's spinner, by chat; forgotten presses just spin longer.
         self._pressed: OrderedDict[int, str] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._languages = settings.language_list
+        self._groups = Groups(self._languages)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def accounts(self) -> Sequence[tuple[ChannelName, str]]:
@@ -117,6 +125,9 @@ class Telegram:
         return self._read(raw)
 
     def _read(self, raw: object) -> Parsed:
+        if (group := group_of(raw)) is not None and self._loop is not None:
+            # Large bodies are read in a thread.
+            self._loop.call_soon_threadsafe(self._refuse_group, *group)
         parsed, pressed = parse_update(raw, self._account)
         if pressed is not None:
             chat, query_id = pressed
@@ -151,11 +162,15 @@ class Telegram:
             except TelegramError as error:
                 # The address set earlier usually still stands, so a pause at Telegram stops nothing here.
                 _log.warning("Telegram did not take the webhook address: %s", error.message)
+        self._loop = asyncio.get_running_loop()
+        self._beside(set_commands(self._bot, self._languages))
 
     async def close(self) -> None:
         """Close them."""
+        self._loop = None
         for task in tuple(self._tasks):
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for request in self._requests:
             await request.shutdown()
         self._requests, self._bot = (), None
@@ -183,6 +198,14 @@ class Telegram:
         except (KeyError, TypeError, AttributeError) as error:
             raise ChannelRetryable("Telegram's answer cannot be read", maybe_sent=True) from error
         return Receipt(str(sent.message_id))
+
+    async def typing(self, said: InboundMessage) -> float:
+        """Show that we are writing. Raises ChannelRetryable, ChannelRejected."""
+        try:
+            await self._opened().send_chat_action(said.address, ChatAction.TYPING)
+        except TelegramError as error:
+            raise to_channel_error(error) from error
+        return _TYPING_SECONDS
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""
@@ -227,7 +250,14 @@ class Telegram:
             except TelegramError as error:
                 _log.debug("a button's press could not be answered: %s", error.message)
 
-        task = asyncio.create_task(answer())
+        self._beside(answer())
+
+    def _refuse_group(self, chat: int, lang: str) -> None:
+        if self._bot is not None and not self._groups.is_told(chat):
+            self._beside(self._groups.tell(self._bot, chat, lang))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

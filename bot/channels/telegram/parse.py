@@ -1,5 +1,6 @@
 """Telegram updates into our vocabulary. Pure."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,10 @@ _CONTENT = (
 )
 
 
+_COMMAND = re.compile(r"(/[A-Za-z0-9_]{1,32})(?:@\w{1,64})?(?=\s|$)")
+_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
 def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | None]:
     """One update, and (chat, callback query id) when a button's press waits for its answer.
 
@@ -36,6 +41,8 @@ def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | N
         raise Unreadable("an update without update_id")
     kinds = [name for name in raw if name != "update_id"]
     kind = str(kinds[0]) if kinds else "empty"
+    if kind == "my_chat_member":
+        return _membership(raw, account), None
     skipped = _skipped(kind, raw)
     if skipped is not None:
         return Parsed(unhandled=(clean(skipped),)), None
@@ -57,6 +64,56 @@ def parse_update(raw: object, account: str) -> tuple[Parsed, tuple[int, str] | N
         # de_json does not check types: a number where a text belongs surfaces only here.
         raise Unreadable(f"Telegram's {kind} cannot be read: {type(error).__name__}") from error
     return Parsed(unhandled=(clean(kind),)), None
+
+
+def group_of(raw: object) -> tuple[int, str] | None:
+    """(chat, language of the speaker) of what a person wrote in a group; None for anything else."""
+    item = raw.get("message") if isinstance(raw, dict) else None
+    if not isinstance(item, dict) or not any(name in item for name in _CONTENT):
+        return None
+    chat, sender = item.get("chat"), item.get("from")
+    if not isinstance(chat, dict) or chat.get("type") not in ("group", "supergroup"):
+        return None
+    if not isinstance(sender, dict) or sender.get("is_bot") or type(chat.get("id")) is not int:
+        return None
+    return chat["id"], str(sender.get("language_code") or "")
+
+
+def _membership(raw: dict[str, Any], account: str) -> Parsed:
+    """Blocking the bot in a private chat is a STOP, taking the block away undoes it."""
+    try:
+        change = raw["my_chat_member"]
+        chat, status = change["chat"], change["new_chat_member"]["status"]
+        private = chat.get("type", "private") == "private"
+        preference = {"kicked": "stop", "member": "resume"}.get(status) if private else None
+        if preference is None:
+            return Parsed(unhandled=(clean(f"my_chat_member:{chat.get('type')}:{status}"),))
+        address = str(int(chat["id"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unreadable(f"Telegram's my_chat_member cannot be read: {type(error).__name__}") from error
+    message = InboundMessage(
+        event_key=str(raw["update_id"]),
+        channel="telegram",
+        account=account,
+        address=address,
+        external_id="",
+        kind="preference",
+        text=preference,
+        button="blocked",
+    )
+    return Parsed(messages=(message,))
+
+
+def _command(text: str) -> tuple[str, str]:
+    """A text without `@our_bot` behind its command, and the payload of the link that `/start` came by."""
+    found = _COMMAND.match(text)
+    if found is None:
+        return text, ""
+    name, rest = found[1], text[found.end() :]
+    if name.lower() != "/start":
+        return name + rest, ""
+    payload = rest.strip()
+    return name, payload if _PAYLOAD.fullmatch(payload) else ""
 
 
 def _skipped(kind: str, raw: dict[str, Any]) -> str | None:
@@ -95,6 +152,7 @@ def _written(update_id: int, message: Message, account: str) -> Parsed:
     if sender is not None and sender.is_bot:
         return Parsed(unhandled=("message:bot",))
     shared = message.contact
+    text, source = _command(clean(message.text or message.caption or ""))
     return Parsed(
         messages=(
             InboundMessage(
@@ -103,7 +161,8 @@ def _written(update_id: int, message: Message, account: str) -> Parsed:
                 account=account,
                 address=str(int(message.chat.id)),
                 external_id=str(int(message.message_id)),
-                text=clean(message.text or message.caption or ""),
+                text=text,
+                source=source,
                 at=message.date,
                 sender_name=_name(sender),
                 identities=_identities(sender, message.chat.id, shared),

@@ -16,6 +16,7 @@ from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
     Features,
+    InboundMessage,
     Listener,
     Media,
     MediaKind,
@@ -29,6 +30,7 @@ from bot.messages import (
 from bot.settings import Settings
 
 _MB = 1024 * 1024
+_TYPING_SECONDS = 24.0  # WhatsApp shows it for 25, or until the answer comes
 _AUDIO = ("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg")
 _FEATURES = Features(
     text_limit=TEXT_LIMIT,
@@ -47,6 +49,7 @@ _FEATURES = Features(
     caption_limit=CAPTION_LIMIT,
     window=timedelta(hours=24),
     templates=True,
+    typing=True,
     receipts=True,
 )
 _WITHOUT_TEMPLATES = replace(_FEATURES, templates=False)
@@ -124,6 +127,19 @@ class WhatsApp:
                 return found
             query["after"] = str((paging.get("cursors") or {}).get("after", ""))
         return found
+
+    async def typing(self, said: InboundMessage) -> float:
+        """Show that we are writing, which also marks the message as read.
+
+        Raises ChannelRetryable, ChannelRejected."""
+        shown = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": said.external_id,
+            "typing_indicator": {"type": "text"},
+        }
+        await self._graph.call("POST", self._url(said.account or self._account, "messages"), json=shown)
+        return _TYPING_SECONDS
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

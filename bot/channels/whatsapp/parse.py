@@ -30,6 +30,7 @@ _STATUSES = {
     "failed": Status.FAILED,
 }
 _MEDIA = {kind.value for kind in MediaKind} - {"voice"}
+_OF_A_NUMBER = ("messages", "user_preferences", "calls", "smb_message_echoes")
 _AMENDMENTS = ("reaction", "edit", "revoke", "system")
 
 
@@ -48,7 +49,7 @@ def parse_payload(payload: object, our_account: str = "") -> Parsed:
             change = json_object(change, "change")
             field = string(change, "field")
             value = change.get("value")
-            if field not in ("messages", "user_preferences"):
+            if field not in _OF_A_NUMBER:
                 said = read_notice(field, value) if isinstance(value, dict) else None
                 if said:
                     key = hashlib.sha256(json.dumps([field, value, entry.get("time")]).encode()).hexdigest()
@@ -63,8 +64,15 @@ def parse_payload(payload: object, our_account: str = "") -> Parsed:
                 _message(json_object(item, "message"), account, contacts, messages, unhandled)
             for item in json_list(value, "user_preferences", optional=True):
                 _preference(json_object(item, "preference"), account, contacts, messages, unhandled)
+            for item in json_list(value, "calls", optional=True):
+                _call(json_object(item, "call"), value, contacts, messages, unhandled)
+            for item in json_list(value, "message_echoes", optional=True):
+                _echo(json_object(item, "echo"), account, messages, unhandled)
             for item in json_list(value, "statuses", optional=True):
-                _status(json_object(item, "status"), account, statuses, unhandled)
+                if field == "calls":
+                    unhandled.append("call:status")
+                else:
+                    _status(json_object(item, "status"), account, statuses, unhandled)
             unhandled.extend("errors" for _ in json_list(value, "errors", optional=True))
     return Parsed(tuple(messages), tuple(statuses), tuple(notices), tuple(unhandled))
 
@@ -133,6 +141,59 @@ def _preference(
             at=_time(item),
             identities=_identities(sender, user_id),
             kind="preference",
+        )
+    )
+
+
+def _call(
+    item: Json, value: Json, contacts: list[Json], messages: list[InboundMessage], unhandled: list[str]
+) -> None:
+    """The customer called. Ringing and hanging up are one event: that they called is what counts."""
+    metadata = json_object(value.get("metadata"), "metadata")
+    if text(item, "direction") == "BUSINESS_INITIATED":
+        unhandled.append("call:ours")
+        return
+    ends = [text(item, name).removeprefix("+") for name in ("from", "to")]
+    # Meta's examples have the two ends either way round: the caller is the one that is not our number.
+    ours = "".join(sign for sign in text(metadata, "display_phone_number") if sign.isdigit())
+    caller = next((end for end in ends if end and end != ours), "")
+    contact = _contact_of(contacts, caller, "")
+    profile, user_id = contact.get("profile"), text(contact, "user_id")
+    if not (caller or user_id):
+        raise Unreadable("a WhatsApp call without a caller", field="from")
+    call_id = string(item, "id")
+    messages.append(
+        InboundMessage(
+            event_key=f"call:{call_id}",
+            channel="whatsapp",
+            account=string(metadata, "phone_number_id"),
+            address=caller or user_id,
+            external_id=call_id,
+            at=_time(item),
+            sender_name=text(profile, "name") if isinstance(profile, dict) else "",
+            identities=_identities(caller, user_id),
+            unsupported="call",
+        )
+    )
+
+
+def _echo(item: Json, account: str, messages: list[InboundMessage], unhandled: list[str]) -> None:
+    """What the business itself wrote in the WhatsApp Business app on its telephone."""
+    kind, message_id = string(item, "type"), string(item, "id")
+    content = _content(kind, item) if kind in item else {"unsupported": kind}
+    if content is None or "kind" in content:
+        unhandled.append(f"echo:{kind}")
+        return
+    messages.append(
+        InboundMessage(
+            event_key=f"echo:{message_id}",
+            channel="whatsapp",
+            account=account,
+            address=string(item, "to").removeprefix("+"),
+            external_id=message_id,
+            at=_time(item),
+            kind="echo",
+            **content,
         )
     )
 

@@ -50,6 +50,10 @@ class Exact:
             return None
         said = bare(text)
         name = self._keywords.get(said)
+        if message.source and name == "start":
+            # `https://t.me/BOT?start=capture_lead-spring`: a link may say which flow it is for.
+            wanted = message.source.partition("-")[0]
+            name = wanted if wanted in self._flows and wanted != "stop" else name
         if name is None and message.subject and not message.thread:
             name = self._keywords.get(bare(message.subject))
         if name is None and asks_to_stop(said):

@@ -10,7 +10,8 @@ from bot.messages import Media
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A stored file of a message. `place` counts from 0; `kept` is False where it was never fetched."""
+    """A stored file of a message. `place` counts from 0; `kept` is False where it was never fetched, or has
+    `expired` since."""
 
     place: int
     kind: str
@@ -18,11 +19,12 @@ class File:
     name: str
     size: int | None
     ref: str
+    expired: bool = False
 
     @property
     def kept(self) -> bool:
         """Whether we hold the file itself."""
-        return self.ref.startswith("media:")
+        return self.ref.startswith("media:") and not self.expired
 
     @property
     def inline(self) -> bool:
@@ -37,7 +39,8 @@ def files_of(message: Mapping[str, Any]) -> list[File]:
         mime = str(item.get("mime") or "application/octet-stream")
         kind = str(item.get("kind") or "document")
         name = str(item.get("filename") or f"{kind}{extension(mime)}")
-        found.append(File(place, kind, mime, name, item.get("size"), str(item.get("ref") or "")))
+        ref, expired = str(item.get("ref") or ""), bool(item.get("expired"))
+        found.append(File(place, kind, mime, name, item.get("size"), ref, expired))
     return found
 
 

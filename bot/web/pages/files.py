@@ -14,7 +14,7 @@ from bot.web.pages.site import public
 def send_file(store: MediaStore, file: File) -> web.FileResponse:
     """Pictures, sounds and films are shown; everything else is a download. Raises NotFound."""
     if not file.kept:
-        raise NotFound("That file was never fetched")
+        raise NotFound("That file was never fetched, or its time is over")
     manner = "inline" if file.inline else "attachment"
     return web.FileResponse(
         store.path(file.ref),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email"]
 InboundKind = Literal["message", "reaction", "edit", "deletion", "moved", "preference"]
@@ -260,6 +260,15 @@ Receive = Callable[["Parsed"], Awaitable[Accepted]]
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One finding of a live test: a key in `locales/` with its values, and how grave it is."""
+
+    key: str
+    level: Literal["ok", "warn", "bad"] = "ok"
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """Something a channel runs for as long as the process serves (a mail listener, a poll).
 
@@ -305,3 +314,7 @@ class Channel(Protocol):
 
     def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream an inbound file. Raises ChannelRetryable, ChannelRejected."""
+
+    async def check(self) -> tuple[Check, ...]:
+        """Ask the provider whether credentials and webhook are right, opened or not. Nothing reaches a
+        customer, and nothing changes at the provider. Raises ChannelRetryable, ChannelRejected."""

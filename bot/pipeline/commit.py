@@ -190,6 +190,8 @@ class TurnCommit:
 
     def _inbound(self, contact_id: str, now: dict[str, Any]) -> None:
         for event, said in zip(self.decided.events, self.decided.messages, strict=False):
+            if event["attempts"] >= inbox.MAX_FAILURES:
+                continue  # tried again after it was parked: what was said has been in the thread since
             message_id = new_id()
             if files.has_remote(said):
                 files.want(self.tx, message_id)

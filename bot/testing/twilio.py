@@ -47,7 +47,13 @@ class TwilioEmulator(Server, Waits):
         """Form fields taken, in order, each with the `Sid` it was given."""
         self.unsubscribed: set[str] = set()
         """Numbers that have sent STOP: refused with 21610."""
+        self.sms_url = ""
+        """Where the SMS number's messages go."""
+        self.status_of_account = "active"
         self._app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._messages)
+        self._app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
+        self._app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        self._app.router.add_get("/v1/Services/{service}", self._service)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -141,9 +147,8 @@ class TwilioEmulator(Server, Waits):
         if fault is not None and not fault.cut:
             code = 20429 if fault.status == 429 else 20500
             return _error(fault.status, code, "Fault", retry_headers(fault))
-        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        if request.headers.get("Authorization") != auth or request.match_info["sid"] != self.account_sid:
-            return _error(401, 20003, "Authenticate")
+        if (refused := self._stranger(request)) is not None:
+            return refused
         form = {name: str(value) for name, value in (await request.post()).items()}
         service = form.get("MessagingServiceSid", "")
         if service and service == self.messaging_service_sid:
@@ -158,6 +163,42 @@ class TwilioEmulator(Server, Waits):
         if fault is not None:
             return cut(request)
         return web.json_response(self._resource(form, sid), status=201)
+
+    def _stranger(self, request: web.Request) -> web.Response | None:
+        """The refusal of a caller without our account and token."""
+        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        sid = request.match_info.get("sid", self.account_sid)
+        if request.headers.get("Authorization") == auth and sid == self.account_sid:
+            return None
+        return _error(401, 20003, "Authenticate")
+
+    async def _account(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        found = {"sid": self.account_sid, "friendly_name": "Asha Kitchens", "type": "Full"}
+        return web.json_response(found | {"status": self.status_of_account})
+
+    async def _numbers(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        ours = request.query.get("PhoneNumber") == self.sms_from
+        number = {"sid": "PN1", "phone_number": self.sms_from, "sms_url": self.sms_url, "sms_method": "POST"}
+        found = {"incoming_phone_numbers": [number] if ours else [], "page": 0, "page_size": 1}
+        return web.json_response(found | {"next_page_uri": None, "uri": request.path})
+
+    async def _service(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        if request.match_info["service"] != self.messaging_service_sid:
+            return _error(404, 20404, "The requested resource was not found")
+        return web.json_response(
+            {
+                "sid": self.messaging_service_sid,
+                "friendly_name": "Customers",
+                "inbound_request_url": None,
+                "use_inbound_webhook_on_number": True,
+            }
+        )
 
     def _what_is_wrong(self, form: dict[str, str]) -> tuple[int, str]:
         receiver, sender = form.get("To", ""), form.get("From", "")

@@ -13,6 +13,7 @@ from bot.channels.twilio.errors import to_channel_error
 from bot.errors import ChannelError, ChannelRejected, ChannelRetryable
 
 API_URL = "https://api.twilio.com"
+MESSAGING_URL = "https://messaging.twilio.com"
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 # The SDK logs every request's URL at INFO, phone numbers in it.
 _quiet = logging.getLogger("bot.channels.twilio.sdk")
@@ -29,8 +30,10 @@ class HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]
 
     async def request(self, method: str, url: str, *args: Any, **given: Any) -> Response:
         """One call. Raises ChannelRetryable for network failures, 429 and 5xx."""
-        if url.startswith(API_URL):
-            url = self._root + url[len(API_URL) :]
+        if self._root != API_URL:
+            url = next(
+                (self._root + url[len(at) :] for at in (API_URL, MESSAGING_URL) if url.startswith(at)), url
+            )
         try:
             response: Response = await super().request(method, url, *args, **given)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

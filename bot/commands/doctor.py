@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.channels import build_channels
+from bot.channels import CHANNELS, build_channels
+from bot.channels import examine as examine_channel
 from bot.commands.database import check
 from bot.embedded import valkey_server
 from bot.errors import SamvadError
@@ -30,7 +31,8 @@ class Line:
 async def examine(settings: Settings) -> list[Line]:
     """Look at everything the settings name."""
     steps = (_data_dir, _zone, _database, _queue, _channels, _public_url, _words, _llm)
-    return [line for step in steps for line in await asyncio.to_thread(step, settings)]
+    found = [line for step in steps for line in await asyncio.to_thread(step, settings)]
+    return found + await _live(settings)
 
 
 def _data_dir(settings: Settings) -> list[Line]:
@@ -82,6 +84,21 @@ def _channels(settings: Settings) -> list[Line]:
     except SamvadError as error:
         return [Line("bad", "Channels", error.message)]
     return [Line("ok", "Channels", ", ".join(names))]
+
+
+async def _live(settings: Settings) -> list[Line]:
+    """The live test of every channel that the settings name; those of the console are tested there."""
+    words = Words.load()
+    lines = []
+    for name, provider in CHANNELS.items():
+        try:
+            channel = provider.build(settings)
+        except SamvadError:
+            continue  # told already
+        for found in await examine_channel(channel) if channel is not None else ():
+            says = words.say(found.key, "en", **found.values)
+            lines.append(Line(found.level, f"Channel {name}", says))
+    return lines
 
 
 def _public_url(settings: Settings) -> list[Line]:

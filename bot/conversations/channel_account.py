@@ -68,14 +68,9 @@ def seed_account(tx: Tx, adapter: str, channel: str, address: str) -> None:
     tx.execute(table.update().where(table.c.id == account_id, ~table.c.active).values(active=True))
 
 
-def _use_accounts(
-    tx: Tx,
-    adapter: str,
-    accounts: Sequence[tuple[str, str]],
-    credentials: str | None,
-    action: str,
-) -> None:
+def _use_accounts(tx: Tx, adapter: str, accounts: Sequence[tuple[str, str]], credentials: str | None) -> None:
     """Make these (channel, address) the adapter's own: of its others none is written from any more."""
+    action = "connected" if accounts else "disconnected"
     for channel, address in accounts:
         ensure_account(tx, adapter, channel, address)
     for row in accounts_of(tx, adapter):
@@ -91,7 +86,7 @@ def connect(tx: Tx, adapter: str, accounts: Sequence[tuple[str, str]], values: M
     """Keep an adapter's credentials, sealed; every process is told to take them up."""
     tx.require("update", "channel_accounts")
     sealed = tx.keys.seal_values(_subject(adapter), values)
-    _use_accounts(tx, adapter, accounts, sealed, "connected")
+    _use_accounts(tx, adapter, accounts, sealed)
     _clear_errors(tx, adapter)
     tx.notify("channels", adapter)
 
@@ -99,7 +94,7 @@ def connect(tx: Tx, adapter: str, accounts: Sequence[tuple[str, str]], values: M
 def disconnect(tx: Tx, adapter: str) -> None:
     """Forget an adapter's credentials: the channel is off. What was said on it stays."""
     tx.require("update", "channel_accounts")
-    _use_accounts(tx, adapter, (), None, "disconnected")
+    _use_accounts(tx, adapter, (), None)
     _clear_errors(tx, adapter)
     tx.notify("channels", adapter)
 

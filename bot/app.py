@@ -13,8 +13,8 @@ import sqlalchemy as sa
 import bot.conversations.entities  # noqa: F401  (all tables join the metadata)
 from bot import metrics
 from bot.bus import Bus
-from bot.channels import build_channels
-from bot.conversations.channel_account import all_accounts, ensure_account
+from bot.channels import CHANNELS, build_channels
+from bot.conversations.channel_account import all_accounts, seed_account
 from bot.crm.business import Profile, seed_profile
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
@@ -32,6 +32,7 @@ from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import Accepted, Channel, Parsed
 from bot.notices import Notice
+from bot.pipeline.connections import Connections
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -56,6 +57,7 @@ class App:
     profile: Profile
     channels: Mapping[str, Channel]
     runtime: Runtime
+    connections: Connections
     library: Library
     pipe: Pipe | None
 
@@ -140,17 +142,20 @@ async def open_app(
         await bus.open()
         stack.push_async_callback(bus.close)
         app = await _compose(settings, store, bus, channels, stack)
-        for channel in app.channels.values():
+        for channel in tuple(app.channels.values()):
             stack.push_async_callback(channel.close)
             await channel.open()
+        stack.push_async_callback(app.connections.close)
+        await app.connections.refresh()
         stack.push_async_callback(app.library.close)
         await app.library.open()
-        watch = asyncio.create_task(_watch_articles(app))
-        stack.callback(watch.cancel)
         if serve:
             app.pipe = Pipe(app.runtime)
             stack.push_async_callback(app.pipe.close)
             await app.pipe.open()
+            app.connections.serve(app.pipe)
+        for work in (_watch_articles(app), app.connections.watch()):
+            stack.callback(asyncio.create_task(work).cancel)
         yield app
 
 
@@ -180,7 +185,7 @@ async def _compose(
     secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     tokens = Tokens(derive(secret, "tokens"))
     help_url = f"{settings.public_url}/help"
-    adapters = build_channels(settings, publish) if channels is None else channels
+    adapters = build_channels(settings, publish) if channels is None else dict(channels)
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
     secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     runtime = Runtime(
@@ -198,6 +203,8 @@ async def _compose(
         tokens=tokens,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
     )
+    # Adapters that were passed in are all there are.
+    fixed = frozenset(adapters) if channels is None else frozenset(CHANNELS) | frozenset(adapters)
     return App(
         settings,
         store,
@@ -207,6 +214,7 @@ async def _compose(
         profile,
         adapters,
         runtime,
+        Connections(runtime, fixed),
         library,
         None,
     )
@@ -219,7 +227,7 @@ def _seed(
     profile = seed_profile(tx, settings)
     for adapter in adapters.values():
         for channel, address in adapter.accounts:
-            ensure_account(tx, adapter.name, channel, address)
+            seed_account(tx, adapter.name, channel, address)
     tx.flush()
     return profile, {parts: account for account, parts in all_accounts(tx).items()}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 ChannelName = Literal["webchat", "whatsapp", "sms", "telegram", "messenger", "instagram", "email", "voice"]
 WITHHELD = "withheld:"
@@ -398,6 +398,15 @@ Receive = Callable[["Parsed"], Awaitable[Accepted]]
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One finding of a live test: a key in `locales/` with its values, and how grave it is."""
+
+    key: str
+    level: Literal["ok", "warn", "bad"] = "ok"
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """Something a channel runs for as long as the process serves (a mail listener, a poll).
 
@@ -443,6 +452,10 @@ class Channel(Protocol):
 
     def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream an inbound file. Raises ChannelRetryable, ChannelRejected."""
+
+    async def check(self) -> tuple[Check, ...]:
+        """Ask the provider whether credentials and webhook are right, opened or not. Nothing reaches a
+        customer, and nothing changes at the provider. Raises ChannelRetryable, ChannelRejected."""
 
 
 @runtime_checkable

@@ -30,7 +30,16 @@ SPOKEN: dict[str, tuple[tuple[int, str], ...]] = {
     "add_task": ((3, "subject"),),
 }
 # What takes a key: callable -> position of the key.
-KEYED = {"Say": 0, "Choice": 1, "say": 0, "notify_user": 2, "_tell": 2, "Key": 0}
+KEYED = {
+    "Say": 0,
+    "Choice": 1,
+    "say": 0,
+    "notify_user": 2,
+    "_tell": 2,
+    "Key": 0,
+    "Check": 0,
+    "Step": 0,
+}
 # Words in other scripts that the program reads, and never says. This list may only shrink.
 READS_OTHER_SCRIPTS = {
     "bot/channels/email/text.py": "how mail programs introduce a quote",

@@ -41,7 +41,7 @@ FLOOR_2 = frozenset({"bot.crm", "bot.conversations"})
 ADAPTERS = frozenset(
     f"bot.channels.{name}" for name in ("webchat", "whatsapp", "twilio", "telegram", "messenger", "email")
 )
-SHARED_BY_ADAPTERS = frozenset({"bot.channels.meta", "bot.channels.reading"})
+SHARED_BY_ADAPTERS = frozenset({"bot.channels.meta", "bot.channels.reading", "bot.channels.checking"})
 FLOOR_3 = ADAPTERS | {"bot.knowledge", "bot.channels"}
 UP_TO_2 = FLOOR_0 | FLOOR_1 | FLOOR_2
 UP_TO_4 = UP_TO_2 | FLOOR_3 | {"bot.dialogs"}
@@ -58,10 +58,13 @@ HOUSE: dict[str, Room] = {
     "bot.pipeline": Room(5, UP_TO_4),
     "bot.dialogs": Room(4, UP_TO_2 | {"bot.knowledge"}),
     "bot.knowledge": Room(3, UP_TO_2),
-    "bot.channels": Room(3, FLOOR_0 | ADAPTERS),  # the registry: the one dict of adapters
+    "bot.channels": Room(
+        3, FLOOR_0 | ADAPTERS | {"bot.channels.checking"}
+    ),  # the registry: the one dict of adapters
     **{room: Room(3, FLOOR_0 | SHARED_BY_ADAPTERS) for room in ADAPTERS},
     "bot.channels.meta": Room(3, FLOOR_0 | {"bot.channels.reading"}),
     "bot.channels.reading": Room(3, FLOOR_0),
+    "bot.channels.checking": Room(3, FLOOR_0),
     "bot.conversations": Room(2, FLOOR_0 | FLOOR_1 | {"bot.crm"}),
     "bot.crm": Room(2, FLOOR_0 | FLOOR_1),
     "bot.records": Room(1, FLOOR_0 | {"bot.storage"}),

@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +21,7 @@ from bot.errors import (
     Unavailable,
     Unreadable,
 )
-from bot.messages import Button, Media, WebhookRequest
+from bot.messages import Button, Check, Media, WebhookRequest
 
 GRAPH_URL = "https://graph.facebook.com"
 GRAPH_VERSION = "v26.0"
@@ -64,6 +65,7 @@ class Graph:
 
     def __init__(self, name: str, token: SecretStr, to_error: ToError) -> None:
         self._name = name
+        self._token = token
         self._login = {"Authorization": f"Bearer {token.get_secret_value()}"}
         self._to_error = to_error
         self._session: aiohttp.ClientSession | None = None
@@ -77,6 +79,16 @@ class Graph:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @asynccontextmanager
+    async def apart(self, token: SecretStr | None = None) -> AsyncIterator["Graph"]:
+        """Another client, of the same token or another, with a session of its own, for a live test."""
+        graph = Graph(self._name, token or self._token, self._to_error)
+        await graph.open()
+        try:
+            yield graph
+        finally:
+            await graph.close()
 
     async def call(self, method: str, url: str, **given: Any) -> dict[str, Any]:
         """The decoded answer. Raises ChannelRetryable, ChannelRejected."""
@@ -136,6 +148,31 @@ class Graph:
             raise ChannelRetryable(
                 f"{self._name} did not answer: {type(error).__name__}", maybe_sent=method == "POST"
             ) from error
+
+
+async def secret_check(graph: Graph, url: str, token: SecretStr, secret: SecretStr) -> Check:
+    """Whether the app secret belongs to the token's app: Meta compares the token's HMAC under it."""
+    proof = hmac.new(secret.get_secret_value().encode(), token.get_secret_value().encode(), hashlib.sha256)
+    try:
+        await graph.call("GET", url, params={"fields": "id", "appsecret_proof": proof.hexdigest()})
+    except ChannelRejected as error:
+        return Check("check.meta.secret_wrong", "bad", {"said": error.reason})
+    return Check("check.meta.secret")
+
+
+async def token_facts(graph: Graph, root: str, token: SecretStr) -> Mapping[str, Any]:
+    """What Meta knows of the token: its app, its end, what it reaches. Raises ChannelError."""
+    answer = await graph.call("GET", f"{root}/debug_token", params={"input_token": token.get_secret_value()})
+    data = answer.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def token_check(facts: Mapping[str, Any]) -> Check:
+    """Whether the token lasts: one from the dashboard ends after a day."""
+    until = facts.get("expires_at")
+    if not isinstance(until, int) or until <= 0:
+        return Check("check.meta.token_lasting")
+    return Check("check.meta.token_until", "warn", {"date": datetime.fromtimestamp(until, UTC).date()})
 
 
 def is_link(media: Media) -> bool:

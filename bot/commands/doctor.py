@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.channels import build_channels
+from bot.channels import CHANNELS, build_channels
+from bot.channels import examine as examine_channel
 from bot.commands.database import check
 from bot.commands.mail_dns import mail_records
 from bot.embedded import valkey_server
@@ -31,7 +32,8 @@ class Line:
 async def examine(settings: Settings) -> list[Line]:
     """Look at everything the settings name."""
     steps = (_data_dir, _zone, _database, _queue, _channels, _mail, _public_url, _words, _llm)
-    return [line for step in steps for line in await asyncio.to_thread(step, settings)]
+    found = [line for step in steps for line in await asyncio.to_thread(step, settings)]
+    return found + await _live(settings)
 
 
 def _data_dir(settings: Settings) -> list[Line]:
@@ -87,6 +89,21 @@ def _channels(settings: Settings) -> list[Line]:
 
 def _mail(settings: Settings) -> list[Line]:
     return [Line("ok" if one.there else "warn", one.what, one.says) for one in mail_records(settings)]
+
+
+async def _live(settings: Settings) -> list[Line]:
+    """The live test of every channel that the settings name; those of the console are tested there."""
+    words = Words.load()
+    lines = []
+    for name, provider in CHANNELS.items():
+        try:
+            channel = provider.build(settings)
+        except SamvadError:
+            continue  # told already
+        for found in await examine_channel(channel) if channel is not None else ():
+            says = words.say(found.key, "en", **found.values)
+            lines.append(Line(found.level, f"Channel {name}", says))
+    return lines
 
 
 def _public_url(settings: Settings) -> list[Line]:

@@ -135,11 +135,31 @@ def mark_done(tx: Tx, seqs: Sequence[int]) -> None:
     tx.update_later(_done, [{"done_seq": seq} for seq in sorted(seqs)])
 
 
-def mark_failed(tx: Tx, seq: int, error: str, *, park: bool) -> None:
-    """Count a failure; `park` sets the event aside for a person."""
+def mark_failed(tx: Tx, seq: int, error: str) -> None:
+    """Count a failure; the event stays pending."""
     statement = inbox.update().where(inbox.c.seq == seq)
-    state = "parked" if park else "pending"
-    tx.execute(statement.values(attempts=inbox.c.attempts + 1, error=error[:2000], state=state))
+    tx.execute(statement.values(attempts=inbox.c.attempts + 1, error=error[:2000]))
+
+
+def park(tx: Tx, event: Record, error: str) -> None:
+    """Set an event aside that failed too often, with what it carried: a person may have it tried again."""
+    statement = inbox.update().where(inbox.c.seq == event["seq"])
+    values = {"state": "parked", "payload": event["payload"], "error": error[:2000]}
+    tx.execute(statement.values(attempts=inbox.c.attempts + 1, **values))
+
+
+def retry(tx: Tx, seq: int) -> str | None:
+    """A parked event is due again; its lane, or None when it waits no more."""
+    statement = inbox.update().where(inbox.c.seq == seq, inbox.c.state == "parked")
+    again = statement.values(state="pending", error=None).returning(inbox.c.lane_id)
+    lane_id: str | None = tx.execute(again).scalar()
+    return lane_id
+
+
+def let_go(tx: Tx, seq: int) -> bool:
+    """A parked or quarantined event is done with. Its key stays, so that it never comes back."""
+    statement = inbox.update().where(inbox.c.seq == seq, inbox.c.state.in_(("parked", "quarantined")))
+    return tx.execute(statement.values(state="done", payload=sa.null())).rowcount == 1
 
 
 def waiting_lanes(tx: Tx, limit: int = 500) -> list[str]:

@@ -199,6 +199,13 @@ def resend(tx: Tx, row_id: str) -> bool:
     return tx.execute(statement.values(state="queued", not_before=None, attempts=0)).rowcount == 1
 
 
+def discard(tx: Tx, row_id: str) -> bool:
+    """A person gives a parked or unknown row up."""
+    tx.require("update", "outbox")
+    statement = outbox.update().where(outbox.c.id == row_id, outbox.c.state.in_(("parked", "unknown")))
+    return tx.execute(statement.values(state="cancelled")).rowcount == 1
+
+
 def waiting_conversations(tx: Tx, limit: int = 500) -> list[str]:
     """Conversations with a row due: queued and its time come, or in `sending` past its lease."""
     due = sa.or_(

@@ -209,6 +209,8 @@ class TurnCommit:
         if self.channel == "voice":
             return  # a call is one line, whatever becomes known of it
         for event, said in zip(self.decided.events, self.decided.messages, strict=False):
+            if event["attempts"] >= inbox.MAX_FAILURES:
+                continue  # tried again after it was parked: what was said has been in the thread since
             message_id = new_id()
             if files.has_remote(said):
                 files.want(self.tx, message_id)

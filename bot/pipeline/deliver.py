@@ -6,13 +6,15 @@ else is parked as unknown.
 
 import asyncio
 import random
+import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import clock, metrics
 from bot.conversations import gate, message, outbox
+from bot.conversations.channel_account import note_error
 from bot.conversations.conversation import CONVERSATION
 from bot.errors import ChannelRejected, ChannelRetryable, Unavailable
 from bot.logs import logger
@@ -31,6 +33,7 @@ _log = logger("deliver")
 MAX_ATTEMPTS = 12
 BACKOFF_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800)
 SEND_TIMEOUT_S = 40.0
+NOTE_EVERY_S = 60.0
 RESENT_ONCE = ("answer", "confirmation", "staff")
 """Purposes that are sent once more when nobody knows whether they left; others are parked as unknown."""
 
@@ -46,6 +49,8 @@ class _Outcome:
     external_id: str | None = None
     later: datetime | None = None
     error: str | None = None
+    account: str | None = None
+    """The account to remember the error with."""
 
 
 class Deliverer:
@@ -60,6 +65,7 @@ class Deliverer:
         self._outcomes: list[tuple[_Outcome, asyncio.Future[None]]] = []
         self._recorder: asyncio.Task[None] | None = None
         self._paces: dict[str, Pace] = {}
+        self._noted: dict[str, float] = {}
         self._closing = False
 
     def hand_over(self, conversation_id: str, rows: list[Outgoing]) -> None:
@@ -106,7 +112,7 @@ class Deliverer:
                     await self._wait(conversation_id, row, wait)
                     break
                 await pace.slot()
-                outcome = await self._try(row, pace)
+                outcome = self._with_account(row, await self._try(row, pace))
                 await self._record(outcome)
                 if outcome.later is not None:
                     await self._put_back(conversation_id)
@@ -126,6 +132,19 @@ class Deliverer:
             per_second = self._runtime.features(row.account_id).per_second
             self._paces[row.account_id] = Pace(channel, account, per_second)
         return self._paces[row.account_id]
+
+    def forget_paces(self) -> None:
+        """Credentials changed: whoever was paused for the old ones may try at once."""
+        self._paces.clear()
+        self._noted.clear()
+
+    def _with_account(self, row: Outgoing, outcome: _Outcome) -> _Outcome:
+        """What went wrong is remembered with the account too, at most once a minute."""
+        moment = time.monotonic()
+        if outcome.error is None or moment - self._noted.get(row.account_id, -NOTE_EVERY_S) < NOTE_EVERY_S:
+            return outcome
+        self._noted[row.account_id] = moment
+        return replace(outcome, account=row.account_id)
 
     async def _wait(self, conversation_id: str, row: Outgoing, seconds: float) -> None:
         """The provider rests: the row is queued again, without counting a try, and those behind it too."""
@@ -257,6 +276,8 @@ def _record_outcomes(tx: Tx, outcomes: list[_Outcome]) -> None:
     if moved:
         message.move_forward(tx, moved)
     for one in outcomes:
+        if one.account is not None and one.error is not None:
+            note_error(tx, one.account, one.error)
         if one.status is Status.FAILED:
             tx.event(message.MESSAGE, one.row, "failed", None, None, (one.error or "")[:200])
         tx.notify("message", one.conversation)

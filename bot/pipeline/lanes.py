@@ -223,7 +223,7 @@ class Lanes:
             "turn_failed", lane=lane_id, attempt=event["attempts"] + 1, error=explain(error), exc_info=error
         )
         if event["attempts"] + 1 < inbox.MAX_FAILURES:
-            await runtime.store.run(inbox.mark_failed, SYSTEM, event["seq"], explain(error), park=False)
+            await runtime.store.run(inbox.mark_failed, SYSTEM, event["seq"], explain(error))
             await runtime.store.run(lane.release, SYSTEM, lane_id, epoch)
             self._later(lane_id, _RETRY_S[event["attempts"]])
             return None

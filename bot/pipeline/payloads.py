@@ -1,5 +1,6 @@
 """The message vocabulary as JSON, for the inbox and the outbox. Small and by hand: it is on the hot path."""
 
+import base64
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from bot.messages import (
     Template,
     TemplatePart,
     TemplateUse,
+    WebhookRequest,
 )
 
 
@@ -147,3 +149,14 @@ def extra_of(message: InboundMessage) -> dict[str, Any] | None:
 def buttons_to_json(buttons: tuple[Button, ...]) -> list[list[str]]:
     """[[id, title], …]."""
     return [[button.id, button.title] for button in buttons]
+
+
+def request_to_json(request: WebhookRequest) -> dict[str, Any]:
+    """A webhook whole, as it can be checked and read once more."""
+    body = base64.b64encode(request.body).decode()
+    return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
+
+
+def request_from_json(data: dict[str, Any]) -> WebhookRequest:
+    """The inverse of `request_to_json`."""
+    return WebhookRequest(data["method"], data["url"], data["headers"], base64.b64decode(data["body"]))

@@ -38,15 +38,15 @@ class Pipe:
         self.receiver = Receiver(runtime, self.lanes.wake, self.statuses.wake)
         self.recovery = Recovery(runtime, self.lanes.wake, self.deliverer.wake)
         self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: dict[str, list[asyncio.Task[None]]] = {}
 
     async def open(self) -> None:
         """Start working, and take up what an earlier process left."""
         self.lanes.open()
         self.statuses.open()
         self._tasks = [asyncio.create_task(self._hear())]
-        for channel in self.runtime.channels.values():
-            for listener in channel.listeners():
-                self._tasks.append(asyncio.create_task(self._listen(channel, listener)))
+        for name in self.runtime.channels:
+            await self.listen_to(name)
         self.recovery.open()
         self.templates.open()
 
@@ -54,13 +54,28 @@ class Pipe:
         """Stop taking in, finish the turns that run, let what is leaving leave."""
         await self.recovery.close()
         await self.templates.close()
-        for task in self._tasks:
+        tasks = [*self._tasks, *(task for group in self._listeners.values() for task in group)]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.lanes.close()
         await self.deliverer.close()
         await self.statuses.close()
         await self.files.close()
+
+    async def listen_to(self, name: str) -> None:
+        """Run the listeners of the adapter as it is now, and no longer those it had before.
+
+        What an ended listener had stored but not confirmed comes again, and is known by its event key."""
+        before = self._listeners.pop(name, [])
+        for task in before:
+            task.cancel()
+        await asyncio.gather(*before, return_exceptions=True)
+        channel = self.runtime.channels.get(name)
+        if channel is not None:
+            self._listeners[name] = [
+                asyncio.create_task(self._listen(channel, listener)) for listener in channel.listeners()
+            ]
 
     @property
     def idle(self) -> bool:

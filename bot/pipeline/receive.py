@@ -11,7 +11,7 @@ from functools import partial
 
 from bot import metrics
 from bot.conversations import inbox
-from bot.conversations.channel_account import ensure_account
+from bot.conversations.channel_account import QUARANTINE, ensure_account
 from bot.conversations.inbox import NewEvent
 from bot.conversations.lane import NewLane, ensure_lanes
 from bot.crm.notification import notify_user
@@ -19,14 +19,15 @@ from bot.crm.user import staff_to_tell
 from bot.errors import Unavailable
 from bot.ids import new_id
 from bot.logs import correlation, logger
-from bot.messages import Accepted, AccountNotice, InboundMessage, Parsed
-from bot.pipeline.payloads import message_to_json, status_to_json
+from bot.messages import Accepted, AccountNotice, InboundMessage, Parsed, WebhookRequest
+from bot.pipeline.payloads import message_to_json, request_to_json, status_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.tx import Tx
 
 _log = logger("receive")
 _KNOWN_LANES = 20_000
+_KEPT_WHOLE = 2 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -99,14 +100,21 @@ class Receiver:
         metrics.INBOX.labels(adapter, "notice" if new else "known").inc()
         return new
 
-    async def quarantine(self, adapter: str, body: bytes, reason: str) -> None:
-        """Keep a signed body nobody can read, for a person to look at; the provider must not retry it."""
-        account = await self._account(adapter, adapter, "quarantine")
-        payload = {"body": body[:100_000].decode("utf-8", "replace")}
+    async def quarantine(self, adapter: str, request: WebhookRequest, reason: str) -> None:
+        """Keep a signed body nobody can read, for a person to look at; the provider must not retry it.
+
+        The whole request is sealed beside it, signature and all, to be read again by a later version."""
+        account = await self._account(adapter, adapter, QUARANTINE)
+        payload = {"body": request.body[:100_000].decode("utf-8", "replace")}
+        if len(request.body) <= _KEPT_WHOLE:
+            payload["sealed"] = await self._store.aside(
+                partial(self._store.keys.seal_values, QUARANTINE, request_to_json(request))
+            )
         event = NewEvent(
             account, new_id(), "unreadable", payload, None, state="quarantined", error=reason[:500]
         )
         await self._store_batch([event], [])
+        await self._store.run(_tell_unreadable, SYSTEM, account, adapter)
         metrics.INBOX.labels(adapter, "quarantined").inc()
         _log.error("quarantined", adapter=adapter, reason=reason)
 
@@ -203,6 +211,14 @@ def _tell_admins(tx: Tx, account_id: str, notice: AccountNotice) -> bool:
     for user in staff_to_tell(tx, ("admin",)):
         notify_user(tx, user["id"], "notify.channel_notice", data, "/console")
     return True
+
+
+def _tell_unreadable(tx: Tx, account_id: str, adapter: str) -> None:
+    """Admins hear of it once an hour."""
+    event = NewEvent(account_id, f"told:{tx.now:%Y%m%d%H}", "notice", {}, None, state="done")
+    if inbox.append(tx, [event]):
+        for user in staff_to_tell(tx, ("admin",)):
+            notify_user(tx, user["id"], "notify.unreadable", {"channel": adapter}, "/console/parked")
 
 
 def _key(event: NewEvent) -> tuple[str, str]:

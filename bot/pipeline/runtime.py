@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,8 @@ class Runtime:
     media: MediaStore
     words: Words
     profile: Profile
-    channels: Mapping[str, Channel]
+    channels: dict[str, Channel]
+    """By name, as they are now: `Connections` puts in and takes out what the console connects."""
     accounts: dict[tuple[str, str, str], str]
     flows: Any
     understand: Callable[[Turn], Awaitable[Understood]]
@@ -80,8 +81,12 @@ class Runtime:
     async def know(self, account_id: str) -> None:
         """Look an account up that was added since this process started."""
         if account_id not in self.accounts.values():
-            found = await self.store.read(all_accounts, SYSTEM)
-            self.accounts.update({parts: account for account, parts in found.items()})
+            await self.know_all()
+
+    async def know_all(self) -> None:
+        """Read the accounts anew."""
+        found = await self.store.read(all_accounts, SYSTEM)
+        self.accounts.update({parts: account for account, parts in found.items()})
 
     def channel(self, adapter: str) -> Channel:
         """The adapter. Raises ChannelRejected when it is not on."""

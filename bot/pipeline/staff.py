@@ -305,3 +305,16 @@ def resend(tx: Tx, message_id: str) -> None:
     tx.execute(again.values(status="queued", status_rank=0, error=None))
     tx.event(MESSAGE, message_id, "resent", None, row["contact_id"])
     tx.notify("outbox", row["conversation_id"])
+
+
+def discard(tx: Tx, message_id: str) -> None:
+    """Give a message up that was parked, or that nobody knows the fate of."""
+    row = tx.row(sa.select(messages).where(messages.c.id == message_id))
+    if row is None:
+        raise NotFound("There is no such message")
+    get_conversation(tx, row["conversation_id"])
+    tx.require("update", "messages")
+    if not outbox.discard(tx, message_id):
+        raise Conflict("This message is not waiting any more")
+    tx.event(MESSAGE, message_id, "discarded", None, row["contact_id"])
+    tx.notify("message", row["conversation_id"])

@@ -232,7 +232,8 @@ def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) 
         lang = (before["lang"] if before else None) or runtime.profile.languages[0]
         plan = Plan(writes=(HandOff("failed", said[0].text[:500]),), lang=lang)
     committed = commit_turn(tx, runtime, state, Decided((event,), said, plan), more=False)
-    inbox.mark_failed(tx, event["seq"], error, park=True)
+    tx.flush()  # the turn marks its event done; parked has the last word
+    inbox.park(tx, event, error)
     return committed
 
 

@@ -3,6 +3,7 @@ rewrites. Kept in a database of their own and committed before what they seal.
 """
 
 import base64
+import json
 import os
 import threading
 from collections import OrderedDict
@@ -109,6 +110,14 @@ class KeyRing:
         """Personal values of one change, as one opaque text."""
         sealed = seal(self.ensure(subject), dump_json(values).encode(), subject.encode())
         return base64.b64encode(sealed).decode()
+
+    def unseal_values(self, subject: str, text: str) -> dict[str, Any]:
+        """What `seal_values` sealed. Raises ConfigurationInvalid when its key is gone or another."""
+        key, sealed = self.find(subject), base64.b64decode(text)
+        if key is None:
+            raise ConfigurationInvalid("Sealed data cannot be read: its key is not there. Enter it anew.")
+        values: dict[str, Any] = json.loads(unseal(key, sealed, subject.encode()))
+        return values
 
     def _remember(self, subject: str, key: bytes) -> None:
         with self._lock:

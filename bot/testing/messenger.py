@@ -45,6 +45,10 @@ class MessengerEmulator(MetaServer):
         self._app.router.add_post("/{version}/{page}/messages", self._messages)
         self._app.router.add_post("/{version}/{page}/message_attachments", self._upload)
         self._app.router.add_get("/file/{name}", self._file)
+        self._app.router.add_get("/{version}/debug_token", self.debug_token)
+        self._app.router.add_get("/{version}/{page}/subscribed_apps", self._subscribed_apps)
+        self._app.router.add_get("/{version}/{app}/subscriptions", self._subscriptions)
+        self._app.router.add_get("/{version}/{page}", self._page)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -179,6 +183,32 @@ class MessengerEmulator(MetaServer):
         attachment_id = str(uuid.uuid4().int)[:16]
         self.files[attachment_id] = file.file.read()
         return web.json_response({"attachment_id": attachment_id})
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._who_is_it(request) or self.wrong_proof(request)) is not None:
+            return refused
+        linked = {"id": self.instagram_id, "username": "ashakitchens"}
+        return web.json_response(
+            {"id": self.page_id, "name": "Asha Kitchens", "instagram_business_account": linked}
+        )
+
+    async def _subscribed_apps(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._who_is_it(request)) is not None:
+            return refused
+        fields = ["messages", "messaging_postbacks", "message_deliveries", "message_reads"]
+        apps = [{"id": self.app_id, "name": "Samvad", "subscribed_fields": fields}] if self.subscribed else []
+        return web.json_response({"data": apps})
+
+    async def _subscriptions(self, request: web.Request) -> web.StreamResponse:
+        login = f"Bearer {self.app_id}|{self.app_secret}"
+        if request.match_info["app"] != self.app_id or request.headers.get("Authorization") != login:
+            return _error(400, 190, words="Invalid OAuth access token signature.")
+        fields = [{"name": "messages", "version": "v26.0"}]
+        places = [
+            {"object": kind, "callback_url": self.callback, "active": True, "fields": fields}
+            for kind in ("page", "instagram")
+        ]
+        return web.json_response({"data": places if self.callback else []})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         # The links carry their own key: a token sent along would be a token given away.

@@ -31,6 +31,13 @@ class MetaServer(Server, Waits):
         """Ids of messages at which we were shown to be writing, in order."""
         self.files: dict[str, bytes] = {}
         """Uploads and customers' files by id or name."""
+        self.app_id = "400500600"
+        self.token_until = 0
+        """When the access token ends, in seconds; 0: never."""
+        self.callback = ""
+        """The address that the app's webhooks go to."""
+        self.subscribed = True
+        """Whether the app gets the account's webhooks."""
 
     def sign(self, body: bytes) -> str:
         """Meta's signature header."""
@@ -46,6 +53,26 @@ class MetaServer(Server, Waits):
     async def post_json(self, body: Json) -> int:
         """Sign and post a payload."""
         return await self.post_raw(json.dumps(body).encode())
+
+    def wrong_proof(self, request: web.Request) -> web.Response | None:
+        """The refusal of a proof that another app secret made."""
+        proof = hmac.new(self.app_secret.encode(), self.access_token.encode(), hashlib.sha256).hexdigest()
+        if request.query.get("appsecret_proof", proof) == proof:
+            return None
+        return refusal(400, 100, "Invalid appsecret_proof provided in the API argument")
+
+    async def debug_token(self, request: web.Request) -> web.StreamResponse:
+        """What Meta tells of a token to whoever holds it."""
+        if (refused := self.stranger(request)) is not None:
+            return refused
+        data = {
+            "app_id": self.app_id,
+            "type": "SYSTEM_USER",
+            "is_valid": True,
+            "expires_at": self.token_until,
+            "granular_scopes": [{"scope": "whatsapp_business_management", "target_ids": ["900800700"]}],
+        }
+        return web.json_response({"data": data})
 
     def stranger(self, request: web.Request) -> web.Response | None:
         """The refusal of a caller without our token."""

@@ -29,6 +29,8 @@ class TelegramEmulator(Server, Waits):
         self.secret_token = secret_token
         self.webhook = ""
         """What setWebhook was called with."""
+        self.last_error = ""
+        """What Telegram met when it last called the webhook."""
         self.sent: list[Json] = []
         """Parameters of messages taken, in order, each with the `message_id` it was given."""
         self.answered: list[str] = []
@@ -132,6 +134,12 @@ class TelegramEmulator(Server, Waits):
             self.webhook = str(given.get("url", ""))
             self.secret_token = str(given.get("secret_token", self.secret_token))
             return _ok(True)
+        if method == "getWebhookInfo":
+            info: Json = {"url": self.webhook, "has_custom_certificate": False}
+            info["pending_update_count"] = len(self._updates)
+            if self.last_error:
+                info |= {"last_error_date": int(time.time()), "last_error_message": self.last_error}
+            return _ok(info)
         if method == "deleteWebhook":
             self.webhook = ""
             return _ok(True)

@@ -54,13 +54,19 @@ class TwilioEmulator(Server, Waits):
         """Numbers that have sent STOP: refused with 21610."""
         self.contents: list[dict[str, Any]] = []
         """Contents with their approvals, as Twilio lists them."""
-        self._app.router.add_get("/v1/ContentAndApprovals", self._contents)
         self.sound = b"ID3 a voice message"
         """What the file of every recording holds."""
         self.person = "no-answer"
         """What becomes of a call that is put through: `completed`, `no-answer`, `busy`, `failed`."""
+        self.sms_url = ""
+        """Where the SMS number's messages go."""
+        self.status_of_account = "active"
         self._app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._messages)
+        self._app.router.add_get("/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json", self._numbers)
         self._app.router.add_get("/2010-04-01/Accounts/{sid}/Recordings/{name}", self._recording)
+        self._app.router.add_get("/2010-04-01/Accounts/{sid}.json", self._account)
+        self._app.router.add_get("/v1/ContentAndApprovals", self._contents)
+        self._app.router.add_get("/v1/Services/{service}", self._service)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -177,16 +183,12 @@ class TwilioEmulator(Server, Waits):
         address = f"{_PREFIX}{sender}" if self.speaks == "whatsapp" else sender
         return [item.get("Body", "") for item in self.sent if item["To"] == address]
 
-    def _knows(self, request: web.Request) -> bool:
-        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        return request.headers.get("Authorization") == auth and request.match_info["sid"] == self.account_sid
-
     async def _recording(self, request: web.Request) -> web.StreamResponse:
         fault = await self.next_fault()
         if fault is not None:
             return cut(request) if fault.cut else _error(fault.status, 20500, "Fault", retry_headers(fault))
-        if not self._knows(request):
-            return _error(401, 20003, "Authenticate")
+        if (refused := self._stranger(request)) is not None:
+            return refused
         kind = "audio/mpeg" if request.match_info["name"].endswith(".mp3") else "audio/x-wav"
         return web.Response(body=self.sound, content_type=kind)
 
@@ -195,8 +197,8 @@ class TwilioEmulator(Server, Waits):
         if fault is not None and not fault.cut:
             code = 20429 if fault.status == 429 else 20500
             return _error(fault.status, code, "Fault", retry_headers(fault))
-        if not self._knows(request):
-            return _error(401, 20003, "Authenticate")
+        if (refused := self._stranger(request)) is not None:
+            return refused
         form = {name: str(value) for name, value in (await request.post()).items()}
         service = form.get("MessagingServiceSid", "")
         if service and service == self.messaging_service_sid:
@@ -213,6 +215,8 @@ class TwilioEmulator(Server, Waits):
         return web.json_response(self._resource(form, sid), status=201)
 
     async def _contents(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
         begin, size = int(request.query.get("Page", 0)), int(request.query.get("PageSize", 50))
         page = self.contents[begin * size : (begin + 1) * size]
         more = (begin + 1) * size < len(self.contents)
@@ -237,6 +241,42 @@ class TwilioEmulator(Server, Waits):
         if set(given) != set(known["variables"]) or not all(given.values()):
             return 21656, "The ContentVariables parameter is invalid."
         return 0, ""
+
+    def _stranger(self, request: web.Request) -> web.Response | None:
+        """The refusal of a caller without our account and token."""
+        auth = "Basic " + base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        sid = request.match_info.get("sid", self.account_sid)
+        if request.headers.get("Authorization") == auth and sid == self.account_sid:
+            return None
+        return _error(401, 20003, "Authenticate")
+
+    async def _account(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        found = {"sid": self.account_sid, "friendly_name": "Asha Kitchens", "type": "Full"}
+        return web.json_response(found | {"status": self.status_of_account})
+
+    async def _numbers(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        ours = request.query.get("PhoneNumber") == self.sms_from
+        number = {"sid": "PN1", "phone_number": self.sms_from, "sms_url": self.sms_url, "sms_method": "POST"}
+        found = {"incoming_phone_numbers": [number] if ours else [], "page": 0, "page_size": 1}
+        return web.json_response(found | {"next_page_uri": None, "uri": request.path})
+
+    async def _service(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._stranger(request)) is not None:
+            return refused
+        if request.match_info["service"] != self.messaging_service_sid:
+            return _error(404, 20404, "The requested resource was not found")
+        return web.json_response(
+            {
+                "sid": self.messaging_service_sid,
+                "friendly_name": "Customers",
+                "inbound_request_url": None,
+                "use_inbound_webhook_on_number": True,
+            }
+        )
 
     def _what_is_wrong(self, form: dict[str, str]) -> tuple[int, str]:
         receiver, sender = form.get("To", ""), form.get("From", "")

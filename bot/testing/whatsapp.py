@@ -39,6 +39,8 @@ class WhatsAppEmulator(MetaServer):
         """Templates of the business account, as Meta lists them."""
         self._app.router.add_get("/{version}/{business}/message_templates", self._list_templates)
         self._app.router.add_get("/file/{media}", self._file)
+        self._app.router.add_get("/{version}/debug_token", self.debug_token)
+        self._app.router.add_get("/{version}/{waba}/subscribed_apps", self._subscribed_apps)
         self._app.router.add_get("/{version}/{media}", self._find)
 
     @property
@@ -198,9 +200,33 @@ class WhatsAppEmulator(MetaServer):
 
     async def _find(self, request: web.Request) -> web.StreamResponse:
         media = request.match_info["media"]
+        if media == self.phone_number_id:
+            return self._number(request)
         if media not in self.files:
             return _error(400, 100, "Unsupported get request. Object does not exist.")
         return web.json_response({"id": media, "url": f"{self.url}/file/{media}"})
+
+    def _number(self, request: web.Request) -> web.StreamResponse:
+        """The number's own facts."""
+        if (refused := self.stranger(request) or self.wrong_proof(request)) is not None:
+            return refused
+        found: Json = {"id": self.phone_number_id}
+        if "display_phone_number" in request.query.get("fields", ""):
+            found |= {
+                "display_phone_number": "+91 98765 00001",
+                "verified_name": "Asha Kitchens",
+                "quality_rating": "GREEN",
+                "webhook_configuration": {"application": self.callback} if self.callback else {},
+            }
+        return web.json_response(found)
+
+    async def _subscribed_apps(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self.stranger(request)) is not None:
+            return refused
+        apps = (
+            [{"whatsapp_business_api_data": {"id": self.app_id, "name": "Samvad"}}] if self.subscribed else []
+        )
+        return web.json_response({"data": apps})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         if (refused := self.stranger(request)) is not None:

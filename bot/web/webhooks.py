@@ -86,7 +86,7 @@ def _handler(adapter: str) -> "web.types.Handler":  # type: ignore[name-defined]
             raise
         except Unreadable as error:
             assert app.pipe is not None
-            await app.pipe.receiver.quarantine(adapter, received.body, str(error))
+            await app.pipe.receiver.quarantine(adapter, received, str(error))
             return web.Response()
         await app.receive(parsed, adapter)
         if parsed.call is not None:

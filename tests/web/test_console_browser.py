@@ -121,8 +121,9 @@ def test_the_widget_by_keyboard_on_a_phone(site: Site, pages: Any) -> None:
 def test_rooms_fit_their_screen_and_name_their_fields(site: Site, pages: Any, width: int) -> None:
     conversation = site.conversation("I want to talk to a person")
     page = pages(width)
-    sign_in(page, site, site.user("manager"))
-    for room in ("conversations", f"conversations/{conversation}", "articles/new", "start", "notifications"):
+    sign_in(page, site, site.user("admin"))
+    rooms = ("conversations", f"conversations/{conversation}", "articles/new", "start", "notifications")
+    for room in (*rooms, "channels", "channels/whatsapp", "channels/email", "parked"):
         page.goto(f"{site.url}/console/{room}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, room
         unnamed = page.evaluate(
@@ -191,3 +192,20 @@ def test_the_console_is_mirrored_in_urdu(site: Site, pages: Any, width: int) -> 
     assert page.evaluate(direction) == "rtl"
     page.fill("#composer textarea", "Hello")
     assert page.evaluate(direction) == "ltr"
+
+
+@pytest.mark.parametrize(("width", "lang", "test_now"), [(1440, "en", "Test now"), (390, "hi", "अभी जाँचें")])
+def test_a_channel_is_looked_at_and_tested(
+    site: Site, pages: Any, width: int, lang: str, test_now: str
+) -> None:
+    page = pages(width)
+    sign_in(page, site, site.user("admin"))
+    page.goto(f"{site.url}/console/language?to={lang}&back=/console/channels")
+    page.locator(".line a[href$='/webchat']").click()
+    page.get_by_role("button", name=test_now).click()
+    page.locator(".checks li").first.wait_for()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("[data-copy]").first.click()
+    page.locator("#toast .notice").wait_for()
+    assert "widget.js" in page.evaluate("navigator.clipboard.readText()")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

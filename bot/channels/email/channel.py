@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import aiosmtplib
 
 from bot import clock
+from bot.channels.checking import attempt
 from bot.channels.email.compose import compose, message_id
 from bot.channels.email.errors import to_channel_error
 from bot.channels.email.imap import Mailbox
@@ -18,6 +19,7 @@ from bot.channels.email.webhook import read_webhook
 from bot.errors import ChannelRejected, ConfigurationInvalid, NotFound
 from bot.messages import (
     ChannelName,
+    Check,
     Features,
     Listener,
     Media,
@@ -41,6 +43,7 @@ _FEATURES = Features(
     gather_ms=0,
 )
 _TIMEOUT_SECONDS = 30.0
+_PROBE_SECONDS = 6.0
 
 
 class Email:
@@ -103,14 +106,7 @@ class Email:
     async def send(self, message: OutboundMessage) -> Receipt:
         """Hand a mail to the SMTP server. Raises ChannelRetryable, ChannelRejected."""
         mail = await asyncio.to_thread(self._raw, message)
-        smtp = aiosmtplib.SMTP(
-            hostname=self._smtp.hostname,
-            port=self._smtp.port or (465 if self._smtp.scheme == "smtps" else 25),
-            username=unquote(self._smtp.username) if self._smtp.username else None,
-            password=unquote(self._smtp.password) if self._smtp.password else None,
-            use_tls=self._smtp.scheme == "smtps",
-            timeout=_TIMEOUT_SECONDS,
-        )
+        smtp = self._client(_TIMEOUT_SECONDS)
         handed_over = False
         try:
             # connect() also upgrades to TLS where the server offers it, and signs in.
@@ -128,6 +124,53 @@ class Email:
     def _raw(self, message: OutboundMessage) -> bytes:
         raw = compose(message, self.address)
         return raw if self._signer is None else self._signer.sign(raw)
+
+    def _client(self, timeout: float) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self._smtp.hostname,
+            port=self._smtp.port or (465 if self._smtp.scheme == "smtps" else 25),
+            username=unquote(self._smtp.username) if self._smtp.username else None,
+            password=unquote(self._smtp.password) if self._smtp.password else None,
+            use_tls=self._smtp.scheme == "smtps",
+            timeout=timeout,
+        )
+
+    async def check(self) -> tuple[Check, ...]:
+        """The mail server's sign-in, the mailbox's, and the built-in listener's door."""
+        found = [await attempt(self._smtp_check())]
+        if self.mailbox is not None:
+            found.append(await attempt(self.mailbox.check()))
+        if self._listen is not None:
+            found.append(await self._listener_check(*self._listen))
+        if not (self.mailbox or self._listen or self._token or self._signing_key):
+            found.append(Check("check.email.one_way", "warn"))
+        return tuple(found)
+
+    async def _smtp_check(self) -> Check:
+        smtp = self._client(_PROBE_SECONDS)
+        try:
+            await smtp.connect()
+            await smtp.noop()
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await smtp.quit()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise to_channel_error(error, False) from error
+        finally:
+            smtp.close()
+        return Check("check.email.smtp", "ok", {"host": self._smtp.hostname})
+
+    async def _listener_check(self, host: str, port: int) -> Check:
+        values = {"address": f"{host}:{port}"}
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                reader, writer = await asyncio.open_connection(host, port)
+                greeting = await reader.readline()
+                writer.close()
+        except OSError:  # a time-out is one too
+            greeting = b""
+        if greeting.startswith(b"220"):
+            return Check("check.email.listening", "ok", values)
+        return Check("check.email.not_listening", "bad", values)
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Attachments arrive inside the mail, so there is nothing to fetch. Raises ChannelRejected."""

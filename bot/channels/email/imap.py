@@ -14,9 +14,11 @@ from imap_tools.errors import ImapToolsError
 
 from bot.channels.email.listen import SIZE_LIMIT
 from bot.channels.email.parse import parse_mail
-from bot.messages import Parsed, Receive
+from bot.errors import ChannelRejected, ChannelRetryable
+from bot.messages import Check, Parsed, Receive
 
 _TIMEOUT_SECONDS = 30
+_PROBE_SECONDS = 8
 _BATCH = 50
 _FIRST_DELAY, _LAST_DELAY = 1.0, 60.0
 _log = logging.getLogger(__name__)
@@ -68,6 +70,22 @@ class Mailbox:
             return await self._take(box, receive)
         finally:
             await asyncio.to_thread(_leave, box)
+
+    async def check(self) -> Check:
+        """Sign in and count what is unread. Raises ChannelRejected, ChannelRetryable."""
+        try:
+            box = await asyncio.wait_for(self._open(), _PROBE_SECONDS)
+        except (ImapToolsError, imaplib.IMAP4.error) as error:
+            raise ChannelRejected(
+                f"The mailbox did not accept our user, password or folder: {error}"
+            ) from error
+        except OSError as error:
+            raise ChannelRetryable(f"The mailbox cannot be reached: {error}") from error
+        try:
+            _, unseen = await asyncio.to_thread(_unseen, box)
+        finally:
+            await asyncio.to_thread(_leave, box)
+        return Check("check.email.imap", "ok", {"host": self._url.hostname, "unread": len(unseen)})
 
     async def _rounds(self, receive: Receive) -> AsyncGenerator[None, None]:
         """Take, wait for news, take again, over one connection; yields after each round."""

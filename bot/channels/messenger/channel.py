@@ -1,20 +1,32 @@
 """The Messenger adapter: signature, parse, send, files. It serves two channels, messenger and instagram."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+from pydantic import SecretStr
 
+from bot.channels.checking import attempt, webhook
 from bot.channels.messenger import compose
 from bot.channels.messenger.errors import OUTSIDE_WINDOW, to_channel_error
 from bot.channels.messenger.parse import parse_payload
-from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
+from bot.channels.meta import (
+    GRAPH_URL,
+    GRAPH_VERSION,
+    Graph,
+    Webhook,
+    is_link,
+    secret_check,
+    token_check,
+    token_facts,
+)
 from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
+    Check,
     Features,
     Listener,
     Media,
@@ -66,6 +78,8 @@ _INSTAGRAM = Features(
     staff_window=timedelta(days=7),
     receipts=True,
 )
+FIELDS = "messages, messaging_postbacks, message_deliveries, message_reads"
+"""What the Page's webhook must be subscribed to."""
 _META_HOSTS = (".fbsbx.com", ".fbcdn.net", ".cdninstagram.com", ".facebook.com", ".instagram.com")
 
 
@@ -78,6 +92,8 @@ class Messenger:
         self._page = settings.messenger_page_id
         self._instagram = settings.messenger_instagram_id
         self._root = settings.messenger_api_url or GRAPH_URL
+        self._callback = f"{settings.public_url}/channels/messenger"
+        self._token, self._secret = settings.messenger_access_token, settings.messenger_app_secret
         self._webhook = Webhook(settings.messenger_app_secret, settings.messenger_verify_token)
         self._graph = Graph("Meta", settings.messenger_access_token, to_channel_error)
 
@@ -148,6 +164,43 @@ class Messenger:
         async for chunk in self._graph.stream(media.ref, _FILE_LIMIT, login=False):
             yield chunk
 
+    async def check(self) -> tuple[Check, ...]:
+        """The Page, its Instagram account, the app secret, the token's life, subscription and webhook."""
+        async with self._graph.apart() as graph:
+            fields = "name,instagram_business_account{id,username}"
+            page = await graph.call("GET", self._url(), params={"fields": fields})
+            found = [Check("check.messenger.page", "ok", {"name": page.get("name") or self._page})]
+            if self._instagram:
+                found.append(_instagram_check(page, self._instagram))
+            found.append(await secret_check(graph, self._url(), self._token, self._secret))
+            found.append(await self._subscribed(graph))
+            facts = await attempt(token_facts(graph, f"{self._root}/{GRAPH_VERSION}", self._token))
+            if isinstance(facts, Check):
+                return (*found, facts)
+        return (*found, token_check(facts), await self._goes_to(str(facts.get("app_id") or "")))
+
+    async def _subscribed(self, graph: Graph) -> Check:
+        apps = await attempt(graph.call("GET", self._url("subscribed_apps")))
+        if isinstance(apps, Check):
+            return apps
+        fields = {name for app in apps.get("data") or () for name in app.get("subscribed_fields") or ()}
+        if "messages" in fields:
+            return Check("check.meta.subscribed")
+        return Check("check.meta.not_subscribed", "bad", {"fields": FIELDS})
+
+    async def _goes_to(self, app_id: str) -> Check:
+        """Where the app's webhooks go: told to the app itself only, whose login is its id and secret."""
+        url = f"{self._root}/{GRAPH_VERSION}/{quote(app_id, safe='')}/subscriptions"
+        login = SecretStr(f"{app_id}|{self._secret.get_secret_value()}")
+        async with self._graph.apart(login) as graph:
+            answer = await attempt(graph.call("GET", url))
+        if isinstance(answer, Check):
+            return answer
+        places = {str(one.get("object")): str(one.get("callback_url")) for one in answer.get("data") or ()}
+        kinds = ("page", "instagram") if self._instagram else ("page",)
+        wrong = [places.get(kind, "") for kind in kinds if places.get(kind) != self._callback]
+        return webhook(wrong[0] if wrong else self._callback, self._callback)
+
     async def _upload(self, channel: ChannelName, media: Media) -> str | None:
         """Give Meta a file's bytes; None when it is a public link that Meta fetches by itself."""
         if is_link(media):
@@ -161,6 +214,14 @@ class Messenger:
         form.add_field("filedata", media.content, filename=name, content_type=media.mime)
         return await self._graph.upload(self._url("message_attachments"), form)
 
-    def _url(self, edge: str) -> str:
+    def _url(self, edge: str = "") -> str:
         # Instagram's messages too are sent through the Page.
-        return f"{self._root}/{GRAPH_VERSION}/{quote(self._page, safe='')}/{edge}"
+        return f"{self._root}/{GRAPH_VERSION}/{quote(self._page, safe='')}{f'/{edge}' if edge else ''}"
+
+
+def _instagram_check(page: Mapping[str, Any], ours: str) -> Check:
+    linked = page.get("instagram_business_account")
+    linked = linked if isinstance(linked, dict) else {}
+    if linked.get("id") != ours:
+        return Check("check.messenger.instagram_other", "bad", {"id": ours})
+    return Check("check.messenger.instagram", "ok", {"name": linked.get("username") or ours})

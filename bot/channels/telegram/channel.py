@@ -16,6 +16,7 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+from bot.channels.telegram.checks import look
 from bot.channels.telegram.errors import to_channel_error
 from bot.channels.telegram.manners import Groups, set_commands
 from bot.channels.telegram.parse import group_of, parse_update
@@ -30,6 +31,7 @@ from bot.errors import (
 from bot.messages import (
     Button,
     ChannelName,
+    Check,
     Features,
     InboundMessage,
     Listener,
@@ -232,6 +234,16 @@ class Telegram:
                     yield chunk
         except httpx.HTTPError as error:
             raise ChannelRetryable(f"Telegram did not give the file: {type(error).__name__}") from error
+
+    async def check(self) -> tuple[Check, ...]:
+        """The bot, and how its updates come to us."""
+        request = HTTPXRequest(read_timeout=10, connect_timeout=5)
+        async with request:
+            bot = Bot(self._token, base_url=f"{self._root}/bot", request=request)
+            try:
+                return await look(bot, "" if self._polls else self._webhook)
+            except TelegramError as error:
+                raise to_channel_error(error) from error
 
     def _opened(self) -> Bot:
         if self._bot is None:

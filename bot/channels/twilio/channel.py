@@ -11,6 +11,7 @@ from twilio.base.exceptions import TwilioException  # type: ignore[import-untype
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
+from bot.channels.twilio.checks import look
 from bot.channels.twilio.client import API_URL, HttpClient, make_client, translated
 from bot.channels.twilio.errors import to_channel_error
 from bot.channels.twilio.parse import EMPTY_TWIML, join_address, parse_message, parse_status
@@ -21,6 +22,7 @@ from bot.channels.twilio.voice import read_call
 from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
 from bot.messages import (
     ChannelName,
+    Check,
     Features,
     Listener,
     Media,
@@ -103,6 +105,7 @@ class Twilio:
         self._service = settings.twilio_messaging_service_sid
         self._root = settings.twilio_api_url or API_URL
         self._callback = f"{settings.public_url}/channels/twilio/status"
+        self._incoming = f"{settings.public_url}/channels/twilio/messages"
         self._validator = RequestValidator(self._auth_token)
         self._client: Client | None = None
         self._http: HttpClient | None = None
@@ -229,6 +232,16 @@ class Twilio:
         except TwilioException as error:
             raise translated(error) from error
         return [one for item in items if (one := read_content(item)) is not None]
+
+    async def check(self) -> tuple[Check, ...]:
+        """The account, its numbers, the Messaging Service, and where what comes in goes."""
+        client, http = make_client(self._account_sid, self._auth_token, self._root)
+        try:
+            return await look(client, self._account_sid, self._numbers, self._service, self._incoming)
+        except TwilioException as error:
+            raise translated(error) from error
+        finally:
+            await http.close()
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

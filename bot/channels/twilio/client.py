@@ -14,6 +14,7 @@ from bot.errors import ChannelError, ChannelRejected, ChannelRetryable
 
 API_URL = "https://api.twilio.com"
 CONTENT_URL = "https://content.twilio.com"
+MESSAGING_URL = "https://messaging.twilio.com"
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 # The SDK logs every request's URL at INFO, phone numbers in it.
 _quiet = logging.getLogger("bot.channels.twilio.sdk")
@@ -30,7 +31,7 @@ class HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]
 
     async def request(self, method: str, url: str, *args: Any, **given: Any) -> Response:
         """One call. Raises ChannelRetryable for network failures, 429 and 5xx."""
-        for usual in (API_URL, CONTENT_URL):
+        for usual in (API_URL, CONTENT_URL, MESSAGING_URL):
             if self._root != API_URL and url.startswith(usual):
                 url = self._root + url[len(usual) :]
         try:

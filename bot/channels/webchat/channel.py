@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+import aiohttp
+
 from bot.errors import ChannelRejected, InvalidInput, NotFound, TooLarge
 from bot.messages import (
     ChannelName,
+    Check,
     Features,
     Identity,
     InboundMessage,
@@ -27,6 +30,7 @@ Publish = Callable[[str, str], Awaitable[None]]
 ACCOUNT = "web"
 TEXT_LIMIT = 4096
 _ID_LIMIT = 200
+_PROBE = aiohttp.ClientTimeout(total=10)
 FILES_LIMIT = 10
 """How many files one message may have."""
 _MB = 1024 * 1024
@@ -59,8 +63,10 @@ class WebChat:
 
     name = "webchat"
 
-    def __init__(self, publish: Publish) -> None:
+    def __init__(self, publish: Publish, url: str = "") -> None:
+        """`url` is our public address, under which pages find the socket."""
         self._publish = publish
+        self._url = url
 
     @property
     def accounts(self) -> Sequence[tuple[ChannelName, str]]:
@@ -93,6 +99,18 @@ class WebChat:
         """Tell the visitor's page. The message itself stands in the database already."""
         await self._publish(message.address, message.id)
         return Receipt(message.id)
+
+    async def check(self) -> tuple[Check, ...]:
+        """Open the socket as a visitor's page does, through whatever proxy there is, and say nothing."""
+        values = {"url": self._url}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_PROBE) as session,
+                session.ws_connect(f"{self._url}/widget/ws"),
+            ):
+                return (Check("check.webchat.served", "ok", values),)
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is one too
+            return (Check("check.webchat.away", "bad", values | {"said": type(error).__name__}),)
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Pages upload files to us directly. Raises ChannelRejected."""

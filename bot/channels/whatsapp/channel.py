@@ -1,13 +1,24 @@
 """The WhatsApp adapter: signature, parse, send, files."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
-from bot.channels.meta import GRAPH_URL, GRAPH_VERSION, Graph, Webhook, is_link
+from bot.channels.checking import attempt, webhook
+from bot.channels.meta import (
+    GRAPH_URL,
+    GRAPH_VERSION,
+    Graph,
+    Webhook,
+    is_link,
+    secret_check,
+    token_check,
+    token_facts,
+)
 from bot.channels.whatsapp.compose import CAPTION_LIMIT, LIST_ROWS, TEXT_LIMIT, TITLE_LIMIT, compose
 from bot.channels.whatsapp.errors import to_channel_error
 from bot.channels.whatsapp.parse import parse_payload
@@ -15,6 +26,7 @@ from bot.channels.whatsapp.templates import FIELDS, read_template
 from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
+    Check,
     Features,
     InboundMessage,
     Listener,
@@ -65,6 +77,8 @@ class WhatsApp:
         self._account = settings.whatsapp_phone_number_id
         self._business = settings.whatsapp_business_account_id
         self._root = f"{settings.whatsapp_api_url or GRAPH_URL}/{GRAPH_VERSION}"
+        self._callback = f"{settings.public_url}/channels/whatsapp"
+        self._token, self._secret = settings.whatsapp_access_token, settings.whatsapp_app_secret
         self._webhook = Webhook(settings.whatsapp_app_secret, settings.whatsapp_verify_token)
         self._graph = Graph("WhatsApp", settings.whatsapp_access_token, to_channel_error)
 
@@ -151,6 +165,33 @@ class WhatsApp:
         async for chunk in self._graph.stream(url, limit, login=True):
             yield chunk
 
+    async def check(self) -> tuple[Check, ...]:
+        """The number, the app secret, the token's life, the subscription, the webhook's address."""
+        async with self._graph.apart() as graph:
+            url = self._url(self._account)
+            fields = "display_phone_number,verified_name,quality_rating,webhook_configuration"
+            number = await graph.call("GET", url, params={"fields": fields})
+            found = [_number_check(number), await secret_check(graph, url, self._token, self._secret)]
+            facts = await attempt(token_facts(graph, self._root, self._token))
+            if isinstance(facts, Check):
+                found.append(facts)
+            else:
+                found.append(token_check(facts))
+                found += [await self._subscribed(graph, one) for one in _accounts_of(facts)]
+        places = number.get("webhook_configuration")
+        places = places if isinstance(places, dict) else {}
+        order = ("phone_number", "whatsapp_business_account", "application")
+        goes_to = next((str(places[name]) for name in order if places.get(name)), "")
+        return (*found, webhook(goes_to, self._callback))
+
+    async def _subscribed(self, graph: Graph, account: str) -> Check:
+        apps = await attempt(graph.call("GET", self._url(account, "subscribed_apps")))
+        if isinstance(apps, Check):
+            return apps
+        if apps.get("data"):
+            return Check("check.meta.subscribed")
+        return Check("check.meta.not_subscribed", "bad", {"fields": "messages"})
+
     async def _upload(self, account: str, media: Media) -> str | None:
         """Give Meta a file's bytes; None when it is a public link that Meta fetches by itself."""
         if is_link(media):
@@ -163,3 +204,21 @@ class WhatsApp:
 
     def _url(self, *parts: str) -> str:
         return "/".join([self._root, *(quote(part, safe="") for part in parts)])
+
+
+def _number_check(number: Mapping[str, Any]) -> Check:
+    values = {
+        "number": number.get("display_phone_number") or "?",
+        "name": number.get("verified_name") or "?",
+        "quality": number.get("quality_rating") or "UNKNOWN",
+    }
+    return Check("check.whatsapp.number", "warn" if values["quality"] == "RED" else "ok", values)
+
+
+def _accounts_of(facts: Mapping[str, Any]) -> list[str]:
+    """The WhatsApp Business accounts that the token reaches; Meta names none for a token that reaches all."""
+    scopes = facts.get("granular_scopes")
+    for scope in scopes if isinstance(scopes, list) else ():
+        if isinstance(scope, dict) and scope.get("scope") == "whatsapp_business_management":
+            return [str(one) for one in scope.get("target_ids") or ()][:3]
+    return []

@@ -2,7 +2,16 @@
 
 from aiohttp import web
 
-from bot.web.console import articles, deeds, inbox, message_templates, notifications, sign_in
+from bot.web.console import (
+    articles,
+    channels,
+    deeds,
+    inbox,
+    message_templates,
+    notifications,
+    parked,
+    sign_in,
+)
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
 from bot.web.pages.site import install
 
@@ -53,11 +62,36 @@ def setup(web_app: web.Application) -> None:
             web.post("/console/articles", articles.save),
             web.get(f"/console/articles/{_ID}", articles.editor),
             web.post(f"/console/articles/{_ID}", articles.save),
+            *_channels(),
             web.get("/console/notifications", notifications.notifications),
             web.post("/console/notifications/read", notifications.read_all),
             web.get("/console/bell", notifications.bell),
         ]
     )
+
+
+def _channels() -> list[web.RouteDef]:
+    """Connecting channels, and what did not go through them."""
+    one, message, event = (
+        "/console/channels/{adapter:[a-z]{1,20}}",
+        f"/console/parked/messages/{_ID}",
+        r"/console/parked/events/{seq:\d{1,18}}",
+    )
+    return [
+        web.get("/console/channels", channels.channels),
+        web.get(one, channels.channel),
+        web.post(one, channels.save),
+        web.post(f"{one}/remove", channels.remove),
+        web.post(f"{one}/test", channels.test),
+        web.get("/console/parked", parked.parked),
+        web.get("/console/parked/count", parked.count),
+        web.post("/console/parked/resend", parked.resend_kind),
+        web.post(f"{message}/resend", parked.resend),
+        web.post(f"{message}/discard", parked.discard),
+        web.post(f"{event}/retry", parked.retry),
+        web.post(f"{event}/discard", parked.discard_one),
+        web.post(f"{event}/read", parked.read),
+    ]
 
 
 async def _close(web_app: web.Application) -> None:

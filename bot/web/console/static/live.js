@@ -48,4 +48,8 @@ stream.onmessage = (event) => {
   const contact = document.getElementById("panel")?.dataset.contact;
   if (contact && (news.everything || news.contacts.includes(contact) || news.conversations.includes(open))) refresh("#panel");
   if (news.notifications || news.everything) refresh("#bell");
+  if (news.listed || news.notifications || news.everything) {
+    refresh("#parked-count");
+    refresh("#parked");
+  }
 };

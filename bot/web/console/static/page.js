@@ -11,6 +11,21 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    // Without https a browser has no clipboard for us: the value is marked, to be copied by hand.
+    getSelection().selectAllChildren(button.previousElementSibling);
+    return;
+  }
+  const words = document.createElement("p");
+  words.className = "notice";
+  words.textContent = button.dataset.copied;
+  document.getElementById("toast").replaceChildren(words);
+});
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.menu[open]")) {

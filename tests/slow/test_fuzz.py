@@ -14,8 +14,12 @@ from bot.channels.email.parse import parse_mail
 from bot.channels.messenger.parse import parse_payload as read_messenger
 from bot.channels.telegram.parse import parse_update
 from bot.channels.twilio.parse import parse_message
+from bot.channels.twilio.twiml import Line
+from bot.channels.twilio.voice import read_call
 from bot.channels.whatsapp.parse import parse_payload as read_whatsapp
+from bot.channels.whatsapp.templates import read_template
 from bot.errors import Unreadable
+from bot.messages import Caller
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -77,6 +81,50 @@ def forms() -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
+def call(value: Any) -> Any:
+    """A request about a phone call, its form and query as they would be after decoding."""
+    given = value if isinstance(value, dict) else {}
+    form, query = given.get("form"), given.get("query")
+    texts = [
+        {str(name): str(one) for name, one in part.items()} if isinstance(part, dict) else {}
+        for part in (form, query)
+    ]
+    parsed = read_call(Line("https://shop.test/channels/twilio/voice", "+15550009", "s"), *texts)
+    if parsed.call is not None:
+        parsed.call.answer(Caller("hi", False, "Shop", ("en", "hi"), lambda key, *_, **__: key))
+    return parsed
+
+
+def calls() -> list[dict[str, Any]]:
+    """Twilio's requests about phone calls."""
+    files = sorted((ROOT / "bot" / "channels" / "twilio" / "payloads").glob("voice_*.json"))
+    found = [json.loads(file.read_text("utf-8")) for file in files]
+    steps = ("", "language", "menu", "recorded", "dialed", "recording")
+    return [{"form": form, "query": {"step": step, "lang": "hi"}} for form in found for step in steps]
+
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "id": "1",
+        "name": "order",
+        "language": "en",
+        "category": "UTILITY",
+        "status": "APPROVED",
+        "components": [
+            {"type": "HEADER", "format": "TEXT", "text": "{{1}}", "example": {"header_text": ["A"]}},
+            {"type": "BODY", "text": "{{n}}", "example": {"body_text_named_params": [{"param_name": "n"}]}},
+            {"type": "BUTTONS", "buttons": [{"type": "URL", "url": "https://x/{{1}}", "example": ["a"]}]},
+        ],
+    }
+]
+
+
+def template(value: Any) -> Any:
+    """A template as Meta lists it, and what a customer reads of it."""
+    found = read_template(value) if isinstance(value, dict) else None
+    return found and found.filled({})
+
+
 def cases() -> Iterator[tuple[str, Callable[[], Any]]]:
     """(name, call) of every broken payload, the same in every run."""
     chance = random.Random(20261122)
@@ -84,6 +132,8 @@ def cases() -> Iterator[tuple[str, Callable[[], Any]]]:
         ("whatsapp", recorded("whatsapp"), read_whatsapp),
         ("telegram", recorded("telegram"), lambda value: parse_update(value, "bot")),
         ("messenger", recorded("messenger"), _messenger),
+        ("voice", calls(), call),
+        ("template", TEMPLATES, template),
         ("twilio", forms(), lambda value: parse_message({k: str(v) for k, v in value.items()})),
     )
     mails = [file.read_bytes() for file in sorted((ROOT / "tests" / "channels").rglob("*.eml"))]

@@ -187,7 +187,6 @@ async def _compose(
     help_url = f"{settings.public_url}/help"
     adapters = build_channels(settings, publish) if channels is None else dict(channels)
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
-    secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     runtime = Runtime(
         settings=settings,
         store=store,

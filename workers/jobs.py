@@ -90,7 +90,10 @@ async def _tidy_files(app: App) -> dict[str, int]:
     refs = await app.store.aside(lambda: frozenset(app.media.older_than(before)))
     if not refs:
         return {"files": 0}
-    orphans = await app.store.run(retention.mark_expired, SYSTEM, refs)
+    ids, orphans = await app.store.read(retention.naming, SYSTEM, refs)
+    for start in range(0, len(ids), retention.MARKED_AT_ONCE):
+        some = ids[start : start + retention.MARKED_AT_ONCE]
+        await app.store.run(retention.mark_expired, SYSTEM, some, refs)
     gone = await app.store.aside(lambda: retention.remove(app.media, refs, before))
     _log.info("files_expired", files=gone, named_by_nobody=orphans)
     return {"files": gone}

@@ -44,30 +44,25 @@ TEMPLATE = entity(
 _t = TEMPLATE.table
 
 
-def keep(tx: Tx, account_id: str, found: Sequence[Template]) -> int:
-    """Make our copy what the provider has now; returns how many were added, changed or removed."""
+def keep(tx: Tx, account_id: str, found: Sequence[Template]) -> None:
+    """Make our copy what the provider has now."""
     known = {
         row["external_id"]: row for row in tx.rows(sa.select(_t).where(_t.c.channel_account_id == account_id))
     }
-    changed = 0
     for one in found:
         values = _values(one)
         row = known.pop(one.external_id, None)
         if row is None:
             create(tx, TEMPLATE, values | {"channel_account_id": account_id, "synced_at": tx.now})
-            changed += 1
             continue
         values["deleted_at"] = None
         different = {name: value for name, value in values.items() if row[name] != value}
         if different:
             update(tx, TEMPLATE, row, different)
-            changed += 1
     for row in known.values():
         if row["deleted_at"] is None:
             update(tx, TEMPLATE, row, {"deleted_at": tx.now}, action="deleted")
-            changed += 1
     tx.execute(_t.update().where(_t.c.channel_account_id == account_id).values(synced_at=tx.now))
-    return changed
 
 
 def _values(one: Template) -> dict[str, Any]:

@@ -81,7 +81,7 @@ _came = (
     sa.select(
         _newest_in.c.channel_account_id.label("account"), sa.func.max(_newest_in.c.received_at).label("at")
     )
-    .where(_newest_in.c.kind == "message")
+    .where(_newest_in.c.kind.in_(("message", "call")))
     .group_by(_newest_in.c.channel_account_id)
 )
 _newest_out = (

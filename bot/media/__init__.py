@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -42,7 +43,7 @@ class MediaStore:
 
     def older_than(self, before: datetime) -> Iterator[str]:
         """`media:<hash>` of files that last came before this; what a crash left half written goes at once."""
-        for path in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+        for path in chain(self._folder.glob("tmp*"), self._folder.glob("[0-9a-f][0-9a-f]/*")):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime >= before.timestamp():
                     continue

@@ -8,12 +8,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from bot import clock
 from bot.messages import Media, MediaKind
 
 LASTS = timedelta(days=90)
 DAY_S = 86_400
+NAME_LIMIT = 30
+"""Of a file's name in its link: an SMS has room for little."""
 _PREFIX = "file:"
 
 
@@ -29,7 +32,10 @@ class FileLinks:
         """`/files/<token>`, good for 90 days."""
         # By whole days, so that a page that asks again gets the same address and need not load it twice.
         until = int((clock.now() + LASTS).timestamp()) // DAY_S
-        packed = json.dumps([media.ref, media.kind.value, media.mime, media.filename, until]).encode()
+        name = Path(media.filename)
+        short = f"{name.stem[:NAME_LIMIT]}{name.suffix[:10]}"
+        fields = [media.ref, media.kind.value, media.mime, short, until]
+        packed = json.dumps(fields, ensure_ascii=False).encode()
         return "/files/" + self.sign(_PREFIX + base64.urlsafe_b64encode(packed).decode())
 
     def url(self, media: Media) -> str:

@@ -45,7 +45,7 @@ def commit_amendment(
 ) -> Committed:
     """Carry an amendment out and let the lane go, or keep it when `more` waits. Raises LaneLost."""
     held = state.lane
-    if held["contact_id"] is not None:
+    if held["contact_id"] is not None or event["kind"] == "echo":
         held = {**held, **AMENDMENTS[event["kind"]](tx, held, said)}
     inbox.mark_done(tx, [event["seq"]])
     lane.commit_claim(

@@ -137,6 +137,23 @@ def _longest(one: int | None, other: int | None) -> int | None:
 # --- what is written down --------------------------------------------------------------------------
 
 
+def note_missed(tx: Tx, runtime: Runtime, contact_id: str, said: InboundMessage) -> None:
+    """A call on a channel that takes none (WhatsApp): the thread shows it by itself, the log gets it too."""
+    lang = runtime.profile.languages[0]
+    caller = said.sender_name or said.address
+    log_call(
+        tx,
+        None,
+        said.external_id[:100],
+        contact_id,
+        subject=runtime.words.say("call.subject", lang, "voice", caller=caller),
+        body=runtime.words.say("call.outcome.missed", lang, "voice"),
+        outcome="missed",
+        seconds=None,
+        ended=True,
+    )
+
+
 def note_call(
     tx: Tx, runtime: Runtime, turn: TurnWrites, said: InboundMessage, before: Record | None
 ) -> None:

@@ -203,6 +203,8 @@ class TurnCommit:
         for said in self.decided.messages:
             if said.call is not None:
                 calls.note_call(self.tx, self.runtime, writes, said, self.before)
+            elif said.unsupported == "call":
+                calls.note_missed(self.tx, self.runtime, contact_id, said)
         return writes
 
     def _inbound(self, contact_id: str, now: dict[str, Any]) -> None:
@@ -326,7 +328,9 @@ class TurnCommit:
             if purpose == "business":
                 payload |= way_out(self.runtime, self.lane["id"], self.channel, row)
         # The first unsent message of a conversation is leased here and now: it costs no commit of its own.
-        at_once = not held and not self._before("unsent", False)
+        # Files take their time: beside one only the first is, or the lease of the last would run out.
+        slow = bool(self.leaving) and any("media" in one for one in (payload, self.leaving[-1]["payload"]))
+        at_once = not held and not slow and not self._before("unsent", False)
         return {
             "id": row["id"],
             "conversation_id": now["id"],

@@ -89,6 +89,7 @@ class Connections:
         if self._pipe is not None:
             await self._pipe.listen_to(adapter)
             self._pipe.deliverer.forget_paces()
+            self._pipe.templates.wake()
         if old is not None:
             self._retired[asyncio.create_task(_close_later(old))] = old
         _log.info("channel_changed", adapter=adapter, on=new is not None)

@@ -7,17 +7,19 @@ from typing import Any
 from bot.conversations import message, outbox
 from bot.conversations.conversation import CONVERSATION, change_owner
 from bot.conversations.timer import cancel_timer
+from bot.crm.contact import add_contact, add_identity, find_by_identity
 from bot.ids import new_id
 from bot.messages import STATUS_RANK, InboundMessage, Status
 from bot.pipeline import files
-from bot.pipeline.commit import preview
+from bot.pipeline.commit import new_conversation, preview
 from bot.pipeline.payloads import extra_of
-from bot.records.tx import Record, Tx, find
+from bot.records.tx import Record, Tx, create, find
 
 
 def commit_echo(tx: Tx, held: Record, said: InboundMessage) -> dict[str, Any]:
     """Keep it as sent by a person, who owns the conversation from here on."""
-    conversation = find(tx, CONVERSATION, held["conversation_id"]) if held["conversation_id"] else None
+    held = held if held["conversation_id"] else {**held, **_begin(tx, held, said)}
+    conversation = find(tx, CONVERSATION, held["conversation_id"])
     if conversation is None:
         return {}
     message_id = new_id()
@@ -53,4 +55,19 @@ def commit_echo(tx: Tx, held: Record, said: InboundMessage) -> dict[str, Any]:
     )
     tx.notify("message", conversation["id"])
     tx.notify("conversation", conversation["id"])
-    return {}
+    return {"contact_id": conversation["contact_id"], "conversation_id": conversation["id"]}
+
+
+def _begin(tx: Tx, held: Record, said: InboundMessage) -> dict[str, Any]:
+    """One of us writes to somebody whom we have not met here: the contact and the conversation begin now."""
+    contact_id = held["contact_id"]
+    for one in said.identities if contact_id is None else ():
+        contact_id = contact_id or find_by_identity(tx, one.kind, one.value)
+    if contact_id is None:
+        contact_id = add_contact(tx, said.sender_name, source="channel")
+    for one in said.identities:
+        add_identity(tx, contact_id, one.kind, one.value, verified=one.verified)
+    values = new_conversation(held, contact_id, said.channel, "")
+    create(tx, CONVERSATION, values)
+    tx.flush()
+    return {"contact_id": contact_id, "conversation_id": values["id"]}

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot import clock
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
 from bot.conversations.timer import cancel_timer, set_timer
@@ -115,7 +116,8 @@ class Files:
         size = self._runtime.media.path(ref).stat().st_size
         kept = {**one, "ref": ref, "size": size}
         if (heard := await playable(self._runtime.media, media_from_json(kept))) is not None:
-            kept |= media_to_json(heard) | {"original": ref}
+            kept |= media_to_json(heard)
+            await asyncio.to_thread(self._runtime.media.remove, ref, clock.now() + timedelta(minutes=1))
         return kept
 
 
@@ -152,6 +154,9 @@ def _kept(tx: Tx, message_id: str, media: list[dict[str, Any]]) -> None:
     # Read anew: what is known of a message may have changed while its file was under way.
     row = tx.row(sa.select(messages).where(messages.c.id == message_id).with_for_update())
     if row is None:
+        return
+    if (row["extra"] or {}).get("deleted"):
+        cancel_timer(tx, TIMER, message_id)  # the customer took it back meanwhile
         return
     extra = {**(row["extra"] or {}), "media": media}
     extra["version"] = extra.get("version", 0) + 1

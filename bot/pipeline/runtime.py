@@ -99,9 +99,12 @@ class Runtime:
         """What that account's channel can do; a modest default when its adapter is not on."""
         try:
             adapter, channel, _ = self.account(account_id)
-            return self.channel(adapter).features(channel)
         except ChannelRejected:
             return Features(text_limit=1600)
+        found = self.channels.get(adapter)
+        if found is None:
+            return Features(text_limit=0 if channel == "voice" else 1600)
+        return found.features(channel)
 
     def gather_ms(self, account_id: str) -> int:
         """How long to wait for more of a burst."""

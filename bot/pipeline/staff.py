@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.conversations import gate, inbox, lane, outbox
-from bot.conversations.channel_account import CHANNEL_ACCOUNT
+from bot.conversations.channel_account import CHANNEL_ACCOUNT, QUARANTINE
 from bot.conversations.conversation import CONVERSATION, change_owner, get_conversation
 from bot.conversations.lane import NewLane, ensure_lanes, lanes
 from bot.conversations.message import MESSAGE, messages
@@ -252,7 +252,7 @@ def _clean_address(channel: str, address: str, country: str) -> str:
 def _account_for(tx: Tx, channel: str) -> Record:
     table = CHANNEL_ACCOUNT.table
     statement = sa.select(table).where(
-        table.c.channel == channel, table.c.active, table.c.adapter != "demo", table.c.address != "quarantine"
+        table.c.channel == channel, table.c.active, table.c.adapter != "demo", table.c.address != QUARANTINE
     )
     found = tx.row(statement.order_by(table.c.id))
     if found is None:

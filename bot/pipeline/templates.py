@@ -43,29 +43,33 @@ class Templates:
     async def _work(self) -> None:
         while True:
             self._awake.clear()
+            pause = EVERY
             try:
-                await self.sync()
+                if not await self.sync():
+                    pause = _LEASE  # another process is at it, or was and has died
             except Exception as error:
                 _log.error("templates_not_read", error=explain(error))
             try:
-                async with asyncio.timeout(EVERY.total_seconds()):
+                async with asyncio.timeout(pause.total_seconds()):
                     await self._awake.wait()
             except TimeoutError:
                 continue
 
-    async def sync(self) -> int:
-        """Read all accounts' templates; returns how many changed. One process at a time."""
-        runtime, changed = self._runtime, 0
+    async def sync(self) -> bool:
+        """Read all accounts' templates; False when another process is reading them."""
+        runtime = self._runtime
         sources = {
             account: source
-            for (adapter, _, _), account in runtime.accounts.items()
-            if isinstance(source := runtime.channels.get(adapter), Templated)
-            and runtime.features(account).templates
+            for adapter, source in runtime.channels.items()
+            if isinstance(source, Templated)
+            for channel, address in source.accounts
+            if source.features(channel).templates
+            and (account := runtime.accounts.get((adapter, channel, address))) is not None
         }
         if not sources:
-            return 0
+            return True
         if not await runtime.store.run(lease.hold, SYSTEM, "templates", runtime.holder, _LEASE):
-            return 0
+            return False
         try:
             for account, source in sources.items():
                 try:
@@ -73,7 +77,7 @@ class Templates:
                 except ChannelError as error:
                     _log.warning("templates_not_read", account=account, error=explain(error))
                     continue
-                changed += await runtime.store.run(template.keep, SYSTEM, account, found)
+                await runtime.store.run(template.keep, SYSTEM, account, found)
         finally:
             await runtime.store.run(lease.let_go, SYSTEM, "templates", runtime.holder)
-        return changed
+        return True

@@ -224,7 +224,7 @@ def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) 
     """A message that failed five times: keep what was said, hand the customer to a person, move on."""
     said: tuple[InboundMessage, ...] = ()
     plan = None
-    if event["kind"] == "message":
+    if event["kind"] in ("message", "edit"):  # an edit of what never reached us is a message, see `_amend`
         _, channel, account = runtime.account(state.lane["channel_account_id"])
         payload = event["payload"]
         said = (message_from_json(payload, channel, account, state.lane["address"], event["provider_at"]),)

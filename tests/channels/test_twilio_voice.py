@@ -214,7 +214,7 @@ def test_a_language_the_business_does_not_speak_is_asked_about(payload):
 
 def test_every_language_of_ours_has_a_voice_and_every_voice_speaks_its_language():
     for lang in WORDS.languages:
-        assert spoken(lang) == lang.split("-")[0]
+        assert spoken(lang) == {"ur": "hi"}.get(lang, lang.split("-")[0])
     for lang, (code, voice) in VOICES.items():
         assert code == f"{lang}-IN"
         assert voice.startswith("Polly.") or f".{code}-" in voice

@@ -10,8 +10,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 
+from bot.channels.twilio.channel import _LINKS_TAKE
 from bot.clock import now
+from bot.conversations import outbox
+from bot.media import links
+from bot.messages import Media, MediaKind
+from bot.records.actor import SYSTEM
+from bot.records.tokens import Tokens
+from bot.records.tx import Tx
 from tests.support.recordings import picture, seconds_of, sound
 from tests.support.world import WAYS_IN, World, customer_of
 from tests.web.conftest import Site, Staff
@@ -179,8 +187,6 @@ async def test_a_link_is_good_for_one_file_and_for_a_while(tmp_path: Path, monke
         async with aiohttp.ClientSession() as http:
             other = link.replace("/files/file:", "/files/file:A")
             assert (await http.get(other)).status == 404
-            from bot.media import links
-
             late = now() + links.LASTS * 1.1
             monkeypatch.setattr(links.clock, "now", lambda: late)
             assert (await http.get(link)).status == 404
@@ -197,3 +203,35 @@ async def test_a_file_that_is_gone_parks_the_message_with_a_reason(tmp_path: Pat
             "messages", lambda rows: rows[0]["status"] == "failed", where="author = agent"
         )
         assert row["error"] == "estimate.pdf is not here any more."
+
+
+async def test_many_files_are_leased_one_after_another(tmp_path: Path) -> None:
+    """Uploads take long: a lease of them all would run out, and another process would send them again."""
+    async with customer_of("whatsapp", tmp_path / "data") as (world, emulator, sender), desk(world) as one:
+        conversation = await begin("whatsapp", world, emulator, sender)
+        emulator.delay = 0.6
+        files = [(f"{number}.pdf", PDF + str(number).encode(), "application/pdf") for number in range(3)]
+        await say(one, conversation, TEXT, *files)
+
+        def states(tx: Tx) -> list[str]:
+            mine = sa.select(outbox.outbox.c.state).where(outbox.outbox.c.purpose == "staff")
+            return list(tx.execute(mine.order_by(outbox.outbox.c.id)).scalars())
+
+        seen = set()
+        async with asyncio.timeout(20):
+            while (now_ := await world.app.store.read(states, SYSTEM)) != ["sent"] * 3:
+                seen.add(tuple(now_))
+                await asyncio.sleep(0.05)
+        assert not any(states.count("sending") > 1 for states in seen), seen
+        names = [body["document"]["filename"] for body in emulator.sent if body["type"] == "document"]
+        assert names == ["0.pdf", "1.pdf", "2.pdf"]
+
+
+@pytest.mark.parametrize("name", ["चालान_" * 30 + ".pdf", "estimate.pdf", "x" * 250, "धन्यवाद"])
+def test_a_link_is_short_however_long_the_name(name: str) -> None:
+    media = Media(MediaKind.DOCUMENT, "media:" + "a" * 64, "application/pdf", name, 3)
+    tokens = Tokens(b"k" * 32)
+    made = links.FileLinks(tokens.sign, tokens.unsign, "https://shop.example")
+    assert len(made.url(media)) < _LINKS_TAKE
+    opened = made.open(made.path(media).removeprefix("/files/"))
+    assert opened is not None and opened.ref == media.ref and opened.filename.endswith(name[-4:])

@@ -47,6 +47,9 @@ async def test_a_call_is_told_in_the_thread_and_answered_once(
     assert [row["text"] for row in shown] == ["", ""]
     (conversation,) = await world.api.rows("conversations")
     assert conversation["address"] == sender
+    calls = await world.api.rows("activities", where="kind = call")
+    assert {(row["outcome"], row["contact_id"]) for row in calls} == {("missed", conversation["contact_id"])}
+    assert len(calls) == 2
     await whatsapp.say("What are your opening hours?", sender=sender)
     await whatsapp.wait_reply(sender, 2)
     assert await whatsapp.change("calls", {"calls": [{"id": "wacid.9", "event": "connect"}]}) == 200
@@ -77,5 +80,10 @@ async def test_what_the_business_writes_in_its_app_takes_the_conversation_over(
     assert len(await whatsapp.replies(sender)) == 1  # the bot does not talk over a person
     stranger = _echo("Hello", "919000000009", 3)
     assert await whatsapp.change("smb_message_echoes", stranger) == 200
+    rows = await world.api.until("conversations", lambda rows: len(rows) == 2)
+    await whatsapp.say("Hello, who is there?", sender="919000000009")
+    await world.api.until("messages", lambda rows: len(rows) == 7)
     await world.settled()
-    assert len(await world.api.rows("conversations")) == 1
+    assert {row["owner"] for row in rows} == {"human"}
+    assert await whatsapp.replies("919000000009") == []  # a person began this conversation
+    assert len(await world.api.rows("conversations")) == 2

@@ -14,7 +14,7 @@ from bot.conversations.message import messages
 from bot.errors import NotFound
 from bot.ids import new_id
 from bot.media import MediaStore
-from bot.pipeline.retention import mark_expired, remove, too_old
+from bot.pipeline.retention import mark_expired, naming, remove, too_old
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
 from bot.records.tx import Tx
@@ -57,8 +57,12 @@ def test_every_thread_that_names_the_file_is_told(store: Store, monkeypatch: pyt
     monkeypatch.setattr("bot.pipeline.retention._BATCH", 2)
     one, two, nobodys = (f"media:{sign * 64}" for sign in "abc")
     ids = [store.write_now(_say, SYSTEM, *refs) for refs in ((one, two), (), (two,), (one,), ())]
-    assert store.write_now(mark_expired, SYSTEM, frozenset({one, nobodys})) == 1
-    assert store.write_now(mark_expired, SYSTEM, frozenset({one})) == 0  # again changes nothing
+    gone = frozenset({one, nobodys})
+    found, orphans = store.read_now(naming, SYSTEM, gone)
+    assert (found, orphans) == ([ids[0], ids[3]], 1)
+    store.write_now(mark_expired, SYSTEM, found, gone)
+    assert store.read_now(naming, SYSTEM, gone) == ([], 1)
+    store.write_now(mark_expired, SYSTEM, ids, gone)  # again changes nothing
     shown = [store.read_now(_extra, SYSTEM, id_) for id_ in ids]
     assert [[file.expired for file in files_of({"extra": extra})] for extra in shown] == [
         [True, False],

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from bot.conversations.conversation import CONVERSATION
+from bot.messages import WebhookRequest
 from bot.records.actor import SYSTEM
 from bot.records.tx import Tx
 from bot.web.console.door import SESSION
@@ -60,6 +61,14 @@ NAMED = meta(
     language="hi",
 )
 PHOTO = meta("photo", {"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Your new kitchen"})
+ORDER = {
+    "sid": f"HX{1:032x}",
+    "friendly_name": "order",
+    "language": "en",
+    "variables": {},
+    "types": {"twilio/text": {"body": "On its way"}},
+    "approval_requests": {"status": "approved", "category": "UTILITY", "name": "order"},
+}
 REJECTED = meta(
     "sale", {"type": "BODY", "text": "Buy"}, status="REJECTED", rejected_reason="TAG_CONTENT_MISMATCH"
 )
@@ -230,6 +239,22 @@ async def test_while_the_provider_is_down_our_copy_stays(tmp_path: Path) -> None
         await asyncio.sleep(0.3)
         assert len(await at.world.api.rows("templates")) == 1
         at.emulator.access_token = token
+
+
+@pytest.mark.parametrize("way", ["whatsapp", "twilio-whatsapp"])
+async def test_a_body_nobody_could_read_stands_in_nobodys_way(tmp_path: Path, way: str) -> None:
+    async with customer_of(way, tmp_path / "data") as (world, emulator, _), desk(world) as one:
+        adapter = "whatsapp" if way == "whatsapp" else "twilio"
+        request = WebhookRequest("POST", f"{world.url}/channels/{adapter}", {}, b"{}")
+        assert world.app.pipe is not None
+        await world.app.pipe.receiver.quarantine(adapter, request, "nobody knows")
+        await world.app.runtime.know_all()
+        listed = {"templates": [DELIVERY]} if way == "whatsapp" else {"contents": [ORDER]}
+        for name, value in listed.items():
+            setattr(emulator, name, value)
+        await one.post("/console/templates/sync", 303)
+        (row,) = await world.api.until("templates", lambda rows: len(rows) == 1)
+        assert row["name"] in await one.text("/console/templates")
 
 
 async def test_nobody_may_send_to_who_said_stop(tmp_path: Path) -> None:

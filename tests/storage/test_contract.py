@@ -24,11 +24,15 @@ from bot.storage import metadata
 from bot.storage.migrate import downgrade, upgrade
 from bot.storage.migrate import pending as pending_migrations
 from bot.storage.partitions import ensure_partitions
+from tests.support.people import found
 
 
 def test_migrations_go_up_and_down(store: Store) -> None:
     database = store.database
     assert pending_migrations(database) == []
+    store.write_now(found, SYSTEM, "agent")
+    downgrade(database, "0001")  # with records in it
+    upgrade(database)
     downgrade(database, "base")
     assert pending_migrations(database)[:1] == ["0001"]
     upgrade(database)

@@ -5,6 +5,7 @@ import imaplib
 import logging
 import random
 import re
+import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,8 @@ from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import Check, Parsed, Receive
 
 _TIMEOUT_SECONDS = 30
+_OURSELVES = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Where nobody listens in, and certificates are seldom right."""
 _PROBE_SECONDS = 8
 _BATCH = 50
 _FIRST_DELAY, _LAST_DELAY = 1.0, 60.0
@@ -142,6 +145,8 @@ class Mailbox:
             box: BaseMailBox = MailBox(host, self._url.port or 993, timeout=_TIMEOUT_SECONDS)
         else:
             box = MailBoxUnencrypted(host, self._url.port or 143, timeout=_TIMEOUT_SECONDS)
+            if "STARTTLS" in box.client.capabilities and host not in _OURSELVES:
+                box.client.starttls(ssl.create_default_context())
         folder = self._url.path.strip("/") or "INBOX"
         try:
             box.login(unquote(self._url.username or ""), unquote(self._url.password or ""), folder)

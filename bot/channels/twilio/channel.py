@@ -40,7 +40,7 @@ from bot.settings import Settings
 TEXT_LIMIT = 1600
 _MB = 1024 * 1024
 _AUDIO = ("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg")
-_LINKS_TAKE = 300
+_LINKS_TAKE = 600
 _SMS = Features(
     text_limit=TEXT_LIMIT,
     # To North America they go as MMS, which holds 5 MB; elsewhere as links in the text.

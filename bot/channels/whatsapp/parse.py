@@ -184,12 +184,14 @@ def _echo(item: Json, account: str, messages: list[InboundMessage], unhandled: l
     if content is None or "kind" in content:
         unhandled.append(f"echo:{kind}")
         return
+    address = string(item, "to").removeprefix("+")
     messages.append(
         InboundMessage(
             event_key=f"echo:{message_id}",
             channel="whatsapp",
             account=account,
-            address=string(item, "to").removeprefix("+"),
+            address=address,
+            identities=_identities(address, "") if address.isdigit() else (),
             external_id=message_id,
             at=_time(item),
             kind="echo",

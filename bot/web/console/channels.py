@@ -10,6 +10,7 @@ from bot.channels import CHANNELS, examine
 from bot.conversations.channel_account import connect, connected, disconnect, unsealed
 from bot.conversations.traffic import Line, in_use, read_lines, unreadable_of
 from bot.errors import Conflict, NotFound, SamvadError
+from bot.ids import new_id
 from bot.pipeline.connections import is_secret, overlaid
 from bot.records.permissions import allowed
 from bot.records.tx import Tx
@@ -107,7 +108,7 @@ async def channel(request: web.Request, viewer: Viewer) -> web.StreamResponse:
         saved=bool(saved),
         just_saved="saved" in request.query,
         may_change=_may_change(viewer),
-        needs_https=needs_https(public_url) and adapter not in ("webchat", "email"),
+        needs_https=needs_https(public_url) and adapter not in ("webchat", "email", "telegram"),
         public_url=public_url,
     )
 
@@ -154,7 +155,8 @@ async def save(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     assert built is not None
     await app.store.run(connect, viewer.actor, adapter, built.accounts, values)
     await app.connections.refresh()
-    return _to(request, f"/console/channels/{adapter}?saved=1#test")
+    # Another address each time: to the one it has already a browser would only scroll.
+    return _to(request, f"/console/channels/{adapter}?saved={new_id()[-8:]}#test")
 
 
 @room

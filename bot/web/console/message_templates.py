@@ -25,7 +25,8 @@ async def page(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     rows = await viewer.app.store.read(templates_of, viewer.actor)
     accounts = {account: channel for (_, channel, _), account in viewer.app.runtime.accounts.items()}
     may_sync = allowed(viewer.actor, "update", "templates")
-    known = any(viewer.app.runtime.features(account).templates for account in accounts)
+    adapters = viewer.app.channels.values()
+    known = any(one.features(channel).templates for one in adapters for channel, _ in one.accounts)
     return show(
         request,
         viewer,

@@ -17,6 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("channel_accounts") as table:
-        table.drop_column("last_error_at")
-        table.drop_column("last_error")
+    op.drop_column("channel_accounts", "last_error_at")
+    op.drop_column("channel_accounts", "last_error")

@@ -54,6 +54,7 @@ def setup(web_app: web.Application) -> None:
             web.post(f"{one}/templates/{{template:{_UUID}}}", message_templates.send),
             web.get("/console/templates", message_templates.page),
             web.post("/console/templates/sync", message_templates.sync),
+            web.get("/console/parts", deeds.parts),
             web.get("/console/start", deeds.start_form),
             web.post("/console/start", deeds.start),
             web.get("/console/articles", articles.articles),

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.channels.twilio.segments import count, lean
 from bot.conversations.conversation import get_conversation
 from bot.crm.contact import set_blocked
 from bot.errors import InvalidInput
@@ -105,6 +106,13 @@ async def types(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     await viewer.app.store.read(_writable, viewer.actor, which)
     viewer.app.bus.post([Notice(AGENT_TYPES, which)])
     return web.Response(status=204)
+
+
+@room
+async def parts(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """GET /console/parts?text=…: how many SMS a text is, and why."""
+    found = count(lean(request.query.get("text", "")[:5000].strip()))
+    return show(request, viewer, "_parts.html", found=found)
 
 
 @room

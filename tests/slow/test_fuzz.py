@@ -19,7 +19,7 @@ from bot.channels.twilio.voice import read_call
 from bot.channels.whatsapp.parse import parse_payload as read_whatsapp
 from bot.channels.whatsapp.templates import read_template
 from bot.errors import Unreadable
-from bot.messages import Caller
+from bot.messages import Caller, clean
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -82,11 +82,11 @@ def forms() -> list[dict[str, str]]:
 
 
 def call(value: Any) -> Any:
-    """A request about a phone call, its form and query as they would be after decoding."""
+    """A request about a phone call, its form and query as decoding leaves them."""
     given = value if isinstance(value, dict) else {}
     form, query = given.get("form"), given.get("query")
     texts = [
-        {str(name): str(one) for name, one in part.items()} if isinstance(part, dict) else {}
+        {clean(str(name)): clean(str(one)) for name, one in part.items()} if isinstance(part, dict) else {}
         for part in (form, query)
     ]
     parsed = read_call(Line("https://shop.test/channels/twilio/voice", "+15550009", "s"), *texts)

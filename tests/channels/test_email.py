@@ -439,3 +439,11 @@ def test_the_table_above_is_complete():
     }
     marks = next(m for m in test_every_error_is_mapped.pytestmark if m.name == "parametrize")
     assert named <= {type(row[0]) for row in marks.args[1]}
+
+
+@pytest.mark.parametrize("charset", ["a\x00b", "x" * 300, "utf-7", "idna", "unicode_escape", "\udc80", "zip"])
+def test_a_charset_that_the_standard_library_fails_on(charset):
+    head = f'Content-Type: text/plain; charset="{charset}"'.encode("utf-8", "surrogateescape")
+    raw = b"From: a@b.example\r\nSubject: x\r\n" + head + b"\r\n\r\nna\xefve \xe0\xa4\xa8\r\n"
+    (message,) = parse_mail(raw, "help@shop.example").messages
+    assert message.text.startswith("na")

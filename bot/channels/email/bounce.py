@@ -22,7 +22,7 @@ from bot.channels.email.bounce_text import (
     split_returned,
 )
 from bot.channels.email.html import text_from_html
-from bot.channels.email.words import decoded, text_of
+from bot.channels.email.words import decoded, inner_of, text_of
 
 _TEXT_LIMIT = 30_000
 _DIAGNOSIS_LIMIT = 1_000
@@ -131,11 +131,8 @@ class _Report:
     @property
     def wrapped(self) -> list[Message]:
         """Reports that this one returns."""
-        payloads = [part.get_payload() for part in self.returned]
-        inner = [one[0] for one in payloads if isinstance(one, list) and one]
-        return [
-            one for one in inner if isinstance(one, Message) and one.get_content_type() == "multipart/report"
-        ]
+        inner = [one for part in self.returned for one in inner_of(part)[:1]]
+        return [one for one in inner if one.get_content_type() == "multipart/report"]
 
     @property
     def message_id(self) -> str:
@@ -157,9 +154,7 @@ class _Report:
     def receivers(self) -> list[str]:
         """To whom the returned mail was addressed, as a last resort; only when that is one."""
         for part in self.returned:
-            inner = part.get_payload()
-            headers = inner[0] if isinstance(inner, list) and inner else None
-            to = str(headers.get("To", "")) if isinstance(headers, Message) else ""
+            to = "".join(str(headers.get("To", "")) for headers in inner_of(part)[:1])
             found = list(dict.fromkeys(re.findall(ADDRESS, to)))
             if len(found) == 1:
                 return found
@@ -173,32 +168,29 @@ def _walk(mail: Message) -> Iterator[Message]:
         part = waiting.pop(0)
         seen += 1
         yield part
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting = [one for one in payload if isinstance(one, Message)] + waiting
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting = inner_of(part) + waiting
 
 
 def _raw_text(part: Message) -> str:
     payload = part.get_payload(decode=True)
     if isinstance(payload, bytes):
         return text_of(payload, part.get_content_charset())
-    inner = part.get_payload()
-    return "\n".join(str(one) for one in inner) if isinstance(inner, list) else str(inner or "")
+    return "\n".join(str(one) for one in inner_of(part))
 
 
 def _blocks(part: Message) -> list[dict[str, str]]:
     """The groups of fields of a delivery-status part."""
-    payload = part.get_payload()
-    if not isinstance(payload, list):
+    if not part.is_multipart():
         return _blocks_of_text(_raw_text(part))
+    blocks = inner_of(part)
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
     if encoding in ("base64", "quoted-printable"):
         plain = Message()
         plain["Content-Transfer-Encoding"] = encoding
-        plain.set_payload("\n\n".join(str(block) for block in payload).strip())
+        plain.set_payload("\n\n".join(str(block) for block in blocks).strip())
         raw = plain.get_payload(decode=True)
         return _blocks_of_text(text_of(raw if isinstance(raw, bytes) else b"", None))
-    blocks = [block for block in payload if isinstance(block, Message)]
     return [_folded(block.items()) for block in blocks[:_BLOCKS_LIMIT]]
 
 
@@ -345,9 +337,8 @@ def _domain_of_sender(mail: Message) -> str:
 
 
 def _returned_id(part: Message) -> str:
-    payload = part.get_payload()
-    inner = payload[0] if isinstance(payload, list) and payload else None
-    if isinstance(inner, Message):
+    inner = next(iter(inner_of(part)), None)
+    if inner is not None:
         named = _MESSAGE_ID.search(str(inner.get("Message-ID", "")))
         if named:
             return named[0]

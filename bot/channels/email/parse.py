@@ -15,7 +15,7 @@ from bot.channels.email.html import reply_from_html
 from bot.channels.email.proof import is_proven
 from bot.channels.email.recipients import token_of
 from bot.channels.email.text import reply_text
-from bot.channels.email.words import decoded, text_of
+from bot.channels.email.words import decoded, inner_of, text_of
 from bot.messages import (
     Identity,
     InboundMessage,
@@ -181,23 +181,19 @@ def _leaves(mail: Message) -> Iterator[Message]:
     while waiting and seen < _PARTS_LIMIT:
         part = waiting.pop(0)
         seen += 1
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting = [one for one in payload if isinstance(one, Message)] + waiting
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting = inner_of(part) + waiting
         else:
             yield part
 
 
 def _bytes_of(part: Message) -> bytes:
-    payload = part.get_payload()
-    if isinstance(payload, list):
+    if part.is_multipart():
         try:
-            return b"\n".join(one.as_bytes() for one in payload if isinstance(one, Message))
+            return b"\n".join(one.as_bytes() for one in inner_of(part))
         except (ValueError, LookupError, TypeError, AttributeError, MessageError, RecursionError):
             # What cannot be written again as it was; its text is better than nothing.
-            return "\n".join(str(one.get_payload()) for one in payload if isinstance(one, Message)).encode(
-                "utf-8", "replace"
-            )
+            return b"\n".join(_bytes_of(one) for one in inner_of(part) if not one.is_multipart())
     decoded_payload = part.get_payload(decode=True)
     return decoded_payload if isinstance(decoded_payload, bytes) else b""
 

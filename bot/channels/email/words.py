@@ -2,6 +2,7 @@
 
 from email.errors import HeaderParseError
 from email.header import decode_header
+from email.message import Message
 
 
 def decoded(value: str) -> str:
@@ -23,3 +24,10 @@ def text_of(raw: bytes, charset: str | None) -> str:
         except (UnicodeError, LookupError, ValueError):
             continue
     return raw.decode("latin-1")
+
+
+def inner_of(part: Message) -> list[Message]:
+    """The parts that a part holds. To ask for the payload of one that holds none would decode it, in whatever
+    charset it names, and the standard library fails on some names."""
+    inner = part.get_payload() if part.is_multipart() else []
+    return [one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else []

@@ -11,6 +11,7 @@ from bot.bus import Bus
 from bot.messages import Identity
 from bot.notices import Notice
 from bot.web.keys import AGENT_TYPES, APP
+from bot.web.widget.visitor import Visitor
 
 RATE, PER_S = 20, 10.0
 """A visitor may send this many messages in this many seconds."""
@@ -42,11 +43,12 @@ class Rate:
 
 
 class Page:
-    """One open page of a visitor. `identities` and `name` are what its site vouches for."""
+    """One open page of a visitor. `user` marks the signed-in one; `identities` and `name` are what its site
+    vouches for."""
 
-    def __init__(self, socket: web.WebSocketResponse, visitor: str, lang: str) -> None:
+    def __init__(self, socket: web.WebSocketResponse, visitor: Visitor, lang: str) -> None:
         self.socket = socket
-        self.visitor = visitor
+        self.visitor, self.user = visitor.id, visitor.user
         self.lang = lang
         self.identities: tuple[Identity, ...] = ()
         self.name = ""

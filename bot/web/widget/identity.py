@@ -7,7 +7,7 @@ known. The site vouches for them, so they count as proved: docs/widget.md tells 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import jwt
 import sqlalchemy as sa
@@ -31,6 +31,18 @@ _newest_visitor = (
     .order_by(_identity.c.id.desc())
     .limit(1)
 )
+_itself = _identity.alias("itself")
+_users_of = (
+    sa.select(_identity.c.value)
+    .join(_itself, _itself.c.contact_id == _identity.c.contact_id)
+    .where(
+        _itself.c.kind == "webchat",
+        _itself.c.value == sa.bindparam("visitor"),
+        _itself.c.verified,
+        _identity.c.kind == "webchat",
+        _identity.c.verified,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,7 @@ class User:
     @property
     def mark(self) -> str:
         """What a visitor's token is bound to."""
-        return hashlib.sha256(self.id.encode()).hexdigest()[:32]
+        return _mark(self.id)
 
     @property
     def digest(self) -> str:
@@ -54,6 +66,10 @@ class User:
     def as_visitor(self, visitor: str) -> Identity:
         """That this user writes as `visitor`."""
         return Identity("webchat", f"user:{quote(self.id, safe='')}:{visitor}", verified=True)
+
+
+def _mark(user_id: str) -> str:
+    return hashlib.sha256(user_id.encode()).hexdigest()[:32]
 
 
 def read_user(token: object, secret: str, country: str) -> User | None:
@@ -103,3 +119,10 @@ def visitor_of(tx: Tx, user: User) -> str | None:
     first = user.as_visitor("").value
     found = tx.execute(_newest_visitor, {"first": first, "beyond": first[:-1] + ";"}).scalar()
     return found.rpartition(":")[2] if found else None
+
+
+def users_of(tx: Tx, visitor: str) -> set[str]:
+    """The marks of the users who signed in as this visitor; a token from before that opens it no more."""
+    values = tx.execute(_users_of, {"visitor": visitor}).scalars()
+    named = (value.split(":") for value in values if value.startswith("user:"))
+    return {_mark(unquote(user)) for _, user, one in named if one == visitor}

@@ -373,3 +373,49 @@ def test_one_browser_two_users_and_nobody_sees_the_other(shop: Shop, visit: Any)
     late = visit()
     late.page.wait_for_timeout(300)
     assert any("warning: Samvad" in told and "expired" in told for told in late.told)
+
+
+def test_a_draft_does_not_pass_from_one_user_to_the_next(visit: Any) -> None:
+    visitor = visit()
+    anna, ben = user_token(f"anna-{new_id()}"), user_token(f"ben-{new_id()}")
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", anna)
+    visitor.open()
+    visitor.write("I want to talk to a person")
+    visitor.widget.locator(".reach").wait_for()
+    visitor.widget.locator("#reach").fill("anna@shop.example")
+    visitor.widget.locator("input[type=file]").set_input_files([PDF])
+    visitor.uploaded()
+    visitor.widget.locator("textarea").fill("My card is 4111")
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", ben)
+    visitor.widget.locator(".mine").first.wait_for(state="detached")
+    assert visitor.widget.locator("textarea").input_value() == ""
+    assert visitor.widget.locator("#reach").input_value() == ""
+    assert visitor.widget.locator(".chip").count() == 0
+
+
+def test_a_page_that_stood_open_too_long_keeps_all_it_has(shop: Shop, visit: Any) -> None:
+    user = f"anna-{new_id()}"
+    shop.attributes = {"user": user_token(user)}
+    visitor = visit()
+    visitor.open()
+    visitor.write("Anna signed in")
+    visitor.widget.locator(".mine[data-own=seen]").wait_for()
+    other = visit(of=visitor)
+    late = user_token(user, minutes=-5)
+    visitor.page.context.set_offline(True)
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", late)
+    visitor.write("Are you there?")
+    visitor.widget.locator(".mine[data-own=sending]").wait_for()
+    visitor.page.context.set_offline(False)
+    visitor.widget.locator(".mine[data-own=seen]").nth(1).wait_for()
+    assert not other.page.evaluate("document.querySelector('#samvad-widget').hidden")
+    # Where the browser lost the token that was bound, nobody is let in; still nothing is thrown away.
+    visitor.page.evaluate(
+        "Object.keys(localStorage).filter((k) => k.endsWith(':token')).forEach((k) => delete localStorage[k])"
+    )
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", late)
+    visitor.connected()
+    visitor.page.wait_for_timeout(300)
+    assert not other.page.evaluate("document.querySelector('#samvad-widget').hidden")
+    kept = visitor.page.evaluate("Object.keys(localStorage).filter((k) => k.endsWith(':who')).length")
+    assert kept == 1

@@ -29,6 +29,8 @@ async def arrive(web_app: web.Application, link: web.WebSocketResponse, hello: d
     except NotSignedIn as error:
         refused = str(error.data["reason"])
     shown = recognise(app, hello.get("token"))
+    if user is not None and user.expired and (shown is None or shown.user != user.mark):
+        refused, user = "expired", None  # it lets nobody in; whose visitor is bound to it is in already
     visitor, thread, same = await _settle(app, shown, user)
     page = Page(link, visitor, _language(hello, app.profile.languages))
     page.conversation_id, page.owner, page.away = thread.conversation_id, thread.owner, thread.away
@@ -37,7 +39,7 @@ async def arrive(web_app: web.Application, link: web.WebSocketResponse, hello: d
         page.name = user.name
         claims = (user.as_visitor(visitor.id), *user.addresses)
         page.identities = (*await _known_as(app, user), *claims)
-        if thread.conversation_id is not None:
+        if thread.conversation_id is not None and not user.expired:
             # The same claims again are the same event: told once, not at every page.
             told = identified(visitor.id, f"user:{user.mark}:{user.digest}", claims, user.name)
             await app.receive(Parsed(messages=(told,)), "webchat")
@@ -69,9 +71,9 @@ def _language(hello: dict[str, Any], languages: tuple[str, ...]) -> str:
 
 
 async def _settle(app: App, shown: Visitor | None, user: User | None) -> tuple[Visitor, Thread, bool]:
-    """Whose conversation this is, its thread, and whether what the browser kept may stay. An anonymous visitor
-    who signs in keeps theirs; a signed-in user without one finds the one they had elsewhere; and nobody gets
-    another user's."""
+    """Whose conversation this is, its thread, and whether what the browser kept may stay. An anonymous
+    visitor who signs in keeps theirs; a signed-in user without one finds the one they had elsewhere; and
+    nobody gets another user's."""
     mark = user.mark if user is not None else ""
     if shown is not None and not shown.user and await app.store.read(users_of, SYSTEM, shown.id) - {mark}:
         shown, same = None, False  # kept from before a user signed in as this visitor

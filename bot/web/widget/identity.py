@@ -5,7 +5,7 @@ known. The site vouches for them, so they count as proved: docs/widget.md tells 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -47,11 +47,13 @@ _users_of = (
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A signed-in user of the site. `addresses` are proved: the site's server vouched for them."""
+    """A signed-in user of the site. `addresses` are proved: the site's server vouched for them. `expired`: it
+    did so too long ago to let anybody in anew."""
 
     id: str
     name: str
     addresses: tuple[Identity, ...]
+    expired: bool = False
 
     @property
     def mark(self) -> str:
@@ -74,7 +76,7 @@ def _mark(user_id: str) -> str:
 
 def read_user(token: object, secret: str, country: str) -> User | None:
     """The user a site's token names; None for no token. Raises NotSignedIn with the `reason` for the page's
-    console: `off`, `expired`, `invalid`."""
+    console: `off`, `invalid`."""
     if token is None or token == "":
         return None
     if not secret:
@@ -82,18 +84,29 @@ def read_user(token: object, secret: str, country: str) -> User | None:
     if not isinstance(token, str) or len(token) > _TOKEN_LIMIT:
         raise NotSignedIn("That is no token", reason="invalid")
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            secret,
-            algorithms=["HS256"],
-            leeway=_LEEWAY_S,
-            options={"require": ["exp", "sub"], "verify_sub": False, "verify_aud": False},
-        )
-    except jwt.ExpiredSignatureError as error:
-        raise NotSignedIn("The site's token has expired", reason="expired") from error
+        try:
+            return _user(_claims(token, secret), country)
+        except jwt.ExpiredSignatureError:
+            user = _user(_claims(token, secret, verify_exp=False), country)
+            return replace(user, addresses=(), expired=True)
     except (jwt.PyJWTError, ValueError) as error:
         raise NotSignedIn("The site's token is not signed as it should be", reason="invalid") from error
-    return _user(claims, country)
+
+
+def _claims(token: str, secret: str, *, verify_exp: bool = True) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        secret,
+        algorithms=["HS256"],
+        leeway=_LEEWAY_S,
+        options={
+            "require": ["exp", "sub"],
+            "verify_exp": verify_exp,
+            "verify_sub": False,
+            "verify_aud": False,
+        },
+    )
+    return claims
 
 
 def _user(claims: dict[str, Any], country: str) -> User:

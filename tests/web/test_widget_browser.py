@@ -9,12 +9,13 @@ import axe_playwright_python
 import pytest
 
 from bot.ids import new_id
+from tests.support.recordings import picture
 from tests.web.conftest import Site, running
 from tests.web.shop import Shop, Visitor, open_shop, user_token
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 PDF = {"name": "the bill of September.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 bill"}
-PNG = {"name": "stove.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n pixels"}
+PNG = {"name": "stove.png", "mimeType": "image/png", "buffer": picture("PNG")}
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +141,11 @@ def test_a_strict_policy_is_enough_for_all_it_does(visit: Any) -> None:
     visitor.open()
     visitor.widget.locator("input[type=file]").set_input_files([PDF, PNG])
     visitor.widget.locator(".chip").nth(1).wait_for()
+    visitor.uploaded()  # while a file is on its way, Enter does nothing
     visitor.write("Two files")
-    visitor.widget.locator(".mine .bubble img").wait_for(state="attached")
+    visitor.widget.locator(".mine .bubble img").wait_for()
+    shown = "document.querySelector('#samvad-widget').shadowRoot.querySelector('.mine .bubble img')"
+    visitor.until(f"{shown}.naturalWidth > 0")
     visitor.widget.locator(".mine[data-own=seen] .file").nth(1).wait_for()
     visitor.page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {text: 'x'}))"

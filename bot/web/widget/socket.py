@@ -99,7 +99,8 @@ async def _push(web_app: web.Application, page: Page) -> None:
 
 async def _push_news(web_app: web.Application, page: Page) -> None:
     app = web_app[APP]
-    if not page.user and await app.store.read(users_of, SYSTEM, page.visitor):
+    users = await app.store.read(users_of, SYSTEM, page.visitor)
+    if users and not page.user:
         await page.socket.close()  # a user signed in as this visitor elsewhere: say hello again
         return
     thread = await app.store.read(read_thread, SYSTEM, page.visitor)

@@ -206,6 +206,34 @@ async def test_take_over_reply_note_hand_back(site: Site, staff: Any) -> None:
     assert "Take over" in back and "handed back" in back
 
 
+async def test_a_private_note_refuses_files_instead_of_losing_them(site: Site, staff: Any) -> None:
+    one = await staff("agent", "Care")
+    path = f"/console/conversations/{site.conversation()}"
+    form = aiohttp.FormData({"text": "See the bill", "mode": "note"})
+    form.add_field("files", b"%PDF-1.4", filename="bill.pdf", content_type="application/pdf")
+    headers = {"X-CSRF-Token": one.csrf, "HX-Request": "true"}
+    async with one.http.post(f"{path}/say", data=form, headers=headers) as answer:
+        assert answer.status == 400 and "a private note takes none" in await answer.text()
+    assert "See the bill" not in await one.text(f"{path}/messages")
+
+
+@pytest.mark.parametrize(
+    ("role", "rooms"),
+    [
+        ("admin", {"conversations", "articles", "templates", "channels", "parked"}),
+        ("manager", {"conversations", "articles", "templates", "channels", "parked"}),
+        ("agent", {"conversations", "articles", "templates", "parked"}),
+        ("marketer", {"articles", "templates"}),
+    ],
+)
+async def test_who_may_not_enter_a_room_is_not_shown_its_door(staff: Any, role: str, rooms: set[str]) -> None:
+    one = await staff(role)
+    nav = (await one.text("/console/articles")).partition("<nav")[2].partition("</nav>")[0]
+    assert set(re.findall(r'href="/console/(\w+)"', nav)) == rooms
+    for room in rooms:
+        await one.text(f"/console/{room}")
+
+
 async def test_a_blocked_sender_is_marked_and_nothing_leaves(site: Site, staff: Any) -> None:
     one = await staff()
     conversation = site.conversation()

@@ -173,6 +173,93 @@ def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path)
     assert sound.evaluate("(one) => one.duration") > 0.5
 
 
+def drop(page: Any) -> None:
+    """Let a file fall onto the thread."""
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(['%PDF-1.4'], 'bill.pdf', {type: 'application/pdf'}));
+            document.querySelector('.thread textarea').dispatchEvent(
+                new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_note_takes_no_files_and_those_chosen_wait_for_the_reply(
+    site: Site, pages: Any, width: int
+) -> None:
+    page = pages(width)
+    conversation = site.conversation()
+    sign_in(page, site, site.user("manager"))
+    page.goto(f"{site.url}/console/conversations/{conversation}")
+    drop(page)
+    page.locator(".chosen li").wait_for()
+    page.locator("label:has(input[value=note])").click()
+    assert page.locator(".chosen").is_hidden() and page.locator(".record").is_hidden()
+    drop(page)
+    page.locator("#toast .notice", has_text="a private note takes none").wait_for()
+    page.fill("#composer textarea", "Only for us")
+    page.keyboard.press("Control+Enter")
+    page.locator(".message.note", has_text="Only for us").wait_for()
+    assert page.locator(".chosen li:visible").count() == 1 and page.locator(".record").is_visible()
+    page.fill("#composer textarea", "The bill")
+    page.keyboard.press("Control+Enter")
+    page.locator(".message.outbound a.file").wait_for()
+    page.locator(".chosen li").wait_for(state="detached")
+
+
+def test_the_microphone_is_off_once_another_conversation_is_open(site: Site, pages: Any) -> None:
+    page = pages(1440)
+    first, second = site.conversation("one"), site.conversation("two")
+    page.add_init_script(
+        """window.streams = [];
+        const devices = navigator.mediaDevices;
+        const ask = devices.getUserMedia.bind(devices);
+        devices.getUserMedia = async (what) => {
+            await new Promise((go) => setTimeout(go, 300));
+            const sound = await ask(what);
+            window.streams.push(sound);
+            return sound;
+        };"""
+    )
+    sign_in(page, site, site.user("manager"))
+    page.goto(f"{site.url}/console/conversations/{first}?tab=all")
+    record = page.locator(".record")
+    record.click()
+    record.click()  # while the browser asks
+    page.locator(".record.on").wait_for()
+    page.wait_for_timeout(500)
+    on = "window.streams.flatMap((one) => one.getTracks()).map((one) => one.readyState)"
+    assert page.evaluate(on) == ["live"]
+    for then, other in ((0, second), (100, first)):
+        page.locator(f".row[data-id='{other}']").click()
+        page.locator(f".thread[data-conversation='{other}']").wait_for()
+        page.wait_for_timeout(500)
+        assert set(page.evaluate(on)) == {"ended"} and page.locator(".chosen li").count() == 0
+        record.click()  # and left again before the browser was answered
+        page.wait_for_timeout(then)
+
+
+def test_what_did_not_go_through_is_left_alone_until_there_is_more(site: Site, pages: Any) -> None:
+    page = pages(1440)
+    sign_in(page, site, site.user("manager"))
+    page.goto(f"{site.url}/console/parked")
+    page.locator("#parked-count [data-waiting]").wait_for(state="attached")
+    page.wait_for_timeout(300)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("/console/")[2]))
+    page.locator("a[href='/console/parked']").focus()
+    with page.expect_response("**/console/parked/count"):
+        site.conversation("Hello")
+    page.wait_for_timeout(500)
+    assert "parked" not in asked
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/console/parked"
+    page.evaluate("document.querySelector('#parked [data-waiting]').dataset.waiting = 7")
+    with page.expect_response("**/console/parked"):
+        site.conversation("Hello")
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_the_console_is_mirrored_in_urdu(site: Site, pages: Any, width: int) -> None:
     conversation = site.conversation("مجھے کسی انسان سے بات کرنی ہے")

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from bot.clock import now
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.inbox import inbox
 from bot.conversations.message import messages
@@ -212,4 +214,23 @@ async def test_agents_see_what_lies_in_their_conversations(shop: Any) -> None:
             await one.http.close()
     async with signed_in(world, "marketer") as marketer:
         await marketer.text("/console/parked", 403)
-        assert "href" not in await marketer.text("/console/parked/count")
+        await marketer.text("/console/parked/count", 403)
+
+
+async def test_an_open_thread_is_told_when_the_channels_window_closes(shop: Any) -> None:
+    world, meta = shop
+    assert await meta.say("hello", sender=SENDER) == 200
+    await world.settled()
+    table = CONVERSATION.table
+    which = await world.app.store.read(lambda tx: tx.execute(sa.select(table.c.id)).scalar(), SYSTEM)
+    async with signed_in(world) as admin:
+        path = f"/console/conversations/{which}/messages"
+        fresh = await admin.text(path)
+        assert 'id="window" hx-swap-oob="true"></div>' in fresh
+
+        def age(tx: Tx) -> None:
+            tx.execute(table.update().values(last_inbound_at=now() - timedelta(days=2)))
+
+        await world.app.store.run(age, SYSTEM)
+        assert 'id="window" hx-swap-oob="true"><p class="notice">' in await admin.text(path)
+        assert 'id="window"><p class="notice">' in await admin.text(f"/console/conversations/{which}")

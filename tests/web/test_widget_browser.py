@@ -9,12 +9,13 @@ import axe_playwright_python
 import pytest
 
 from bot.ids import new_id
+from tests.support.recordings import picture
 from tests.web.conftest import Site, running
 from tests.web.shop import Shop, Visitor, open_shop, user_token
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 PDF = {"name": "the bill of September.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 bill"}
-PNG = {"name": "stove.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n pixels"}
+PNG = {"name": "stove.png", "mimeType": "image/png", "buffer": picture("PNG")}
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +141,11 @@ def test_a_strict_policy_is_enough_for_all_it_does(visit: Any) -> None:
     visitor.open()
     visitor.widget.locator("input[type=file]").set_input_files([PDF, PNG])
     visitor.widget.locator(".chip").nth(1).wait_for()
+    visitor.uploaded()  # while a file is on its way, Enter does nothing
     visitor.write("Two files")
-    visitor.widget.locator(".mine .bubble img").wait_for(state="attached")
+    visitor.widget.locator(".mine .bubble img").wait_for()
+    shown = "document.querySelector('#samvad-widget').shadowRoot.querySelector('.mine .bubble img')"
+    visitor.until(f"{shown}.naturalWidth > 0")
     visitor.widget.locator(".mine[data-own=seen] .file").nth(1).wait_for()
     visitor.page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {text: 'x'}))"
@@ -373,3 +377,49 @@ def test_one_browser_two_users_and_nobody_sees_the_other(shop: Shop, visit: Any)
     late = visit()
     late.page.wait_for_timeout(300)
     assert any("warning: Samvad" in told and "expired" in told for told in late.told)
+
+
+def test_a_draft_does_not_pass_from_one_user_to_the_next(visit: Any) -> None:
+    visitor = visit()
+    anna, ben = user_token(f"anna-{new_id()}"), user_token(f"ben-{new_id()}")
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", anna)
+    visitor.open()
+    visitor.write("I want to talk to a person")
+    visitor.widget.locator(".reach").wait_for()
+    visitor.widget.locator("#reach").fill("anna@shop.example")
+    visitor.widget.locator("input[type=file]").set_input_files([PDF])
+    visitor.uploaded()
+    visitor.widget.locator("textarea").fill("My card is 4111")
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", ben)
+    visitor.widget.locator(".mine").first.wait_for(state="detached")
+    assert visitor.widget.locator("textarea").input_value() == ""
+    assert visitor.widget.locator("#reach").input_value() == ""
+    assert visitor.widget.locator(".chip").count() == 0
+
+
+def test_a_page_that_stood_open_too_long_keeps_all_it_has(shop: Shop, visit: Any) -> None:
+    user = f"anna-{new_id()}"
+    shop.attributes = {"user": user_token(user)}
+    visitor = visit()
+    visitor.open()
+    visitor.write("Anna signed in")
+    visitor.widget.locator(".mine[data-own=seen]").wait_for()
+    other = visit(of=visitor)
+    late = user_token(user, minutes=-5)
+    visitor.page.context.set_offline(True)
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", late)
+    visitor.write("Are you there?")
+    visitor.widget.locator(".mine[data-own=sending]").wait_for()
+    visitor.page.context.set_offline(False)
+    visitor.widget.locator(".mine[data-own=seen]").nth(1).wait_for()
+    assert not other.page.evaluate("document.querySelector('#samvad-widget').hidden")
+    # Where the browser lost the token that was bound, nobody is let in; still nothing is thrown away.
+    visitor.page.evaluate(
+        "Object.keys(localStorage).filter((k) => k.endsWith(':token')).forEach((k) => delete localStorage[k])"
+    )
+    visitor.page.evaluate("(token) => window.Samvad.setUser(token)", late)
+    visitor.connected()
+    visitor.page.wait_for_timeout(300)
+    assert not other.page.evaluate("document.querySelector('#samvad-widget').hidden")
+    kept = visitor.page.evaluate("Object.keys(localStorage).filter((k) => k.endsWith(':who')).length")
+    assert kept == 1

@@ -12,7 +12,7 @@ from bot.ids import new_id
 from bot.media import MediaStore
 from bot.media.sniff import DOCUMENTS, HEAD, sniff
 from bot.messages import MediaKind, kind_of
-from tests.web.conftest import Site
+from tests.web.conftest import Site, running
 from tests.web.test_widget import Page, open_page
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -134,6 +134,20 @@ async def test_too_many_files_are_asked_to_wait(http: Any) -> None:
     page = await open_page(http)
     statuses = [(await upload(http, page, PNG, f"{n}.png"))[0] for n in range(21)]
     assert statuses == [201] * 20 + [503]
+
+
+def test_one_address_does_not_fill_the_disk_as_ever_new_visitors(tmp_path: Any) -> None:
+    async def tries(site: Site) -> list[int]:
+        statuses = []
+        async with aiohttp.ClientSession(site.url) as http:
+            for n in range(3):
+                page = await open_page(http)
+                for _ in range(9):
+                    statuses.append((await upload(http, page, PNG + b"x" * (9 * MB), f"{n}.png"))[0])
+        return statuses
+
+    with running(tmp_path) as site:
+        assert asyncio.run(tries(site)) == [201] * 22 + [503] * 5
 
 
 async def test_a_store_keeps_a_stream_whole_or_not_at_all(tmp_path: Any) -> None:

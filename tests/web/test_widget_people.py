@@ -102,6 +102,56 @@ async def test_the_next_in_the_same_browser_sees_nothing_of_it(http: Any) -> Non
         assert after.welcome["messages"] == []
 
 
+async def test_a_page_that_stood_open_goes_on_when_its_sites_token_has_run_out(site: Site, http: Any) -> None:
+    user, mail = f"user-{new_id()}", f"{new_id()[-8:]}@shop.example"
+    page = await open_page(http, user=user_token(user))
+    await said(page, "My card is blocked")
+    late = user_token(user, minutes=-5, email=mail)
+    again = await open_page(http, page.welcome["token"], user=late)
+    assert again.welcome["user"] == user and "user_refused" not in again.welcome and again.welcome["same"]
+    assert again.welcome["messages"][0]["text"] == "My card is blocked"
+    await said(again, "Are you there?")
+    _, _, known = await contact_of(site, page.welcome["visitor"])
+    assert "email" not in {kind for kind, _, _ in known}  # what ran out vouches for nothing new
+    # It lets nobody in: not in another browser, not by a token that is not bound to the user.
+    bare = await open_page(http)
+    other = await open_page(http, user=user_token(f"b-{new_id()}"))
+    for token in (None, bare.welcome["token"], other.welcome["token"]):
+        after = await open_page(http, token, user=late)
+        assert after.welcome["user"] is None and after.welcome["user_refused"] == "expired"
+        assert after.welcome["messages"] == [] and after.welcome["visitor"] != page.welcome["visitor"]
+    forged = user_token(user, secret="another secret of more than 32 characters", minutes=-5)
+    after = await open_page(http, page.welcome["token"], user=forged)
+    assert after.welcome["user_refused"] == "invalid" and after.welcome["messages"] == []
+
+
+async def test_a_token_kept_from_before_the_sign_in_opens_nothing(site: Site, http: Any) -> None:
+    user = user_token(f"user-{new_id()}", email=f"{new_id()[-8:]}@shop.example")
+    page = await open_page(http)
+    await said(page, "Hello")
+    copied, visitor = page.welcome["token"], page.welcome["visitor"]
+    # A page left open from before: whoever sits there hears nothing of what comes.
+    left_open = await open_page(http, copied)
+    page = await open_page(http, copied, user=user)
+    who, _, _ = await contact_of(site, visitor)
+
+    async def bound() -> bool:
+        return any(value.startswith("user:") for _, value, _ in (await contact_of(site, visitor))[2])
+
+    await until(bound)
+    await said(page, "My card is blocked")
+    while (told := await left_open.socket.receive(10)).type is aiohttp.WSMsgType.TEXT:
+        assert "My card" not in told.data
+    for other in (None, user_token(f"thief-{new_id()}")):
+        after = await open_page(http, copied, user=other)
+        assert after.welcome["visitor"] != visitor and after.welcome["messages"] == []
+        assert not after.welcome["same"]
+        await said(after, "This is me")
+        assert (await contact_of(site, after.welcome["visitor"]))[0] != who
+    again = await open_page(http, copied, user=user)
+    assert again.welcome["visitor"] == visitor and again.welcome["same"]
+
+
 async def test_a_user_has_one_contact_over_browsers(site: Site, http: Any) -> None:
     user = f"user-{new_id()}"
     first, second = await open_page(http), await open_page(http)

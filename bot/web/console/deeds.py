@@ -56,19 +56,27 @@ async def say(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     app, which = viewer.app, request.match_info["id"]
     form = await request.post()
     text = str(form.get("text", ""))
+    given = form.getall("files", [])
     if form.get("mode") == "note":
+        if _chosen(given):
+            raise InvalidInput("A private note takes no files", field="note_files")
         await app.store.run(staff.note, viewer.actor, which, text)
         return await done(request, viewer, which)
-    files = await uploads(viewer, which, form.getall("files", []))
+    files = await uploads(viewer, which, given)
     sent = await app.store.run(staff.reply, viewer.actor, which, text, app.runtime.features, files)
     return await done(request, viewer, which, "console.held" if sent.held else "")
+
+
+def _chosen(given: list[Any]) -> list[web.FileField]:
+    """What of a form's field is files: a browser sends an empty one for none."""
+    return [one for one in given if isinstance(one, web.FileField) and one.filename]
 
 
 async def uploads(
     viewer: Viewer, which: str, given: list[Any], as_kind: MediaKind | None = None
 ) -> list[Media]:
     """The files of a form, kept, as the conversation's channel takes them. Raises InvalidInput."""
-    chosen = [one for one in given if isinstance(one, web.FileField) and one.filename]
+    chosen = _chosen(given)
     if not chosen:
         return []
     if len(chosen) > MOST_FILES:

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from aiohttp import web
 from bot.crm.user import actor_for_session
 from bot.errors import Forbidden, NotSignedIn, SamvadError, TooLarge
 from bot.records.actor import SYSTEM, Actor
+from bot.records.permissions import allowed
 from bot.web.keys import APP
 from bot.web.pages.site import STAFF_LANGUAGES, pick_language, render
 
@@ -141,6 +143,7 @@ def show(
         viewer.lang,
         status=status,
         viewer=viewer.actor,
+        sees=partial(allowed, viewer.actor, "read"),
         csrf=viewer.csrf,
         languages=STAFF_LANGUAGES,
         here=request.path_qs,

@@ -105,6 +105,7 @@ async def refreshed(request: web.Request, viewer: Viewer, which: str, notice: st
         earlier=bool(before),
         notice=notice,
         tab="all",
+        **_sending(viewer, thread.conversation),
         **HELPERS,
     )
 

@@ -17,7 +17,6 @@ from bot.pipeline.parked import (
     resend_all,
     retry_event,
 )
-from bot.records.permissions import allowed
 from bot.web.console.door import Viewer, room, show, wants_fragment
 
 
@@ -28,12 +27,15 @@ def _chosen(request: web.Request) -> dict[str, str]:
 
 async def _books(request: web.Request, viewer: Viewer, template: str) -> web.Response:
     chosen = _chosen(request)
-    found = await viewer.app.store.read(read_parked, viewer.actor, **chosen)
+    store = viewer.app.store
+    waiting = await store.read(count_parked, viewer.actor)
+    found = await store.read(read_parked, viewer.actor, **chosen)
     return show(
         request,
         viewer,
         template,
         books=found,
+        waiting=waiting,
         chosen=chosen,
         kinds=KINDS,
         sendable=SENDABLE,
@@ -58,10 +60,8 @@ async def parked(request: web.Request, viewer: Viewer) -> web.StreamResponse:
 @room
 async def count(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """GET /console/parked/count: the number in the navigation."""
-    reads = allowed(viewer.actor, "read", "outbox")
-    waiting = await viewer.app.store.read(count_parked, viewer.actor) if reads else 0
-    here = request.query.get("here") == "1"
-    return show(request, viewer, "_parked_count.html", waiting=waiting, reads=reads, is_here=here)
+    waiting = await viewer.app.store.read(count_parked, viewer.actor)
+    return show(request, viewer, "_parked_count.html", waiting=waiting)
 
 
 async def _done(request: web.Request, viewer: Viewer) -> web.Response:

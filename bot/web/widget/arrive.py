@@ -13,7 +13,7 @@ from bot.records.actor import SYSTEM
 from bot.web.keys import APP
 from bot.web.pages.site import direction
 from bot.web.widget.hub import Page
-from bot.web.widget.identity import User, read_user, visitor_of
+from bot.web.widget.identity import User, read_user, users_of, visitor_of
 from bot.web.widget.script import texts
 from bot.web.widget.thread import Thread, read_thread, to_page, unread_of
 from bot.web.widget.visitor import Visitor, recognise, token_of
@@ -29,15 +29,17 @@ async def arrive(web_app: web.Application, link: web.WebSocketResponse, hello: d
     except NotSignedIn as error:
         refused = str(error.data["reason"])
     shown = recognise(app, hello.get("token"))
-    visitor, thread = await _settle(app, shown, user)
-    page = Page(link, visitor.id, _language(hello, app.profile.languages))
+    if user is not None and user.expired and (shown is None or shown.user != user.mark):
+        refused, user = "expired", None  # it lets nobody in; whose visitor is bound to it is in already
+    visitor, thread, same = await _settle(app, shown, user)
+    page = Page(link, visitor, _language(hello, app.profile.languages))
     page.conversation_id, page.owner, page.away = thread.conversation_id, thread.owner, thread.away
     page.seen, page.unread = {row["id"] for row in thread.messages}, unread_of(thread)
     if user is not None:
         page.name = user.name
         claims = (user.as_visitor(visitor.id), *user.addresses)
         page.identities = (*await _known_as(app, user), *claims)
-        if thread.conversation_id is not None:
+        if thread.conversation_id is not None and not user.expired:
             # The same claims again are the same event: told once, not at every page.
             told = identified(visitor.id, f"user:{user.mark}:{user.digest}", claims, user.name)
             await app.receive(Parsed(messages=(told,)), "webchat")
@@ -48,7 +50,7 @@ async def arrive(web_app: web.Application, link: web.WebSocketResponse, hello: d
             "type": "welcome",
             "token": token_of(app, visitor),
             "visitor": visitor.id,
-            "same": shown is None or shown.user in ("", visitor.user),
+            "same": same,
             "user": user.id if user is not None else None,
             **({"user_refused": refused} if refused else {}),
             "business": app.profile.name,
@@ -68,20 +70,25 @@ def _language(hello: dict[str, Any], languages: tuple[str, ...]) -> str:
     return wanted if isinstance(wanted, str) and wanted in languages else languages[0]
 
 
-async def _settle(app: App, shown: Visitor | None, user: User | None) -> tuple[Visitor, Thread]:
-    """Whose conversation this is. An anonymous visitor who signs in keeps theirs; a signed-in user without
-    one finds the one they had elsewhere; and nobody gets another user's."""
+async def _settle(app: App, shown: Visitor | None, user: User | None) -> tuple[Visitor, Thread, bool]:
+    """Whose conversation this is, its thread, and whether what the browser kept may stay. An anonymous
+    visitor who signs in keeps theirs; a signed-in user without one finds the one they had elsewhere; and
+    nobody gets another user's."""
     mark = user.mark if user is not None else ""
+    if shown is not None and not shown.user and await app.store.read(users_of, SYSTEM, shown.id) - {mark}:
+        shown, same = None, False  # kept from before a user signed in as this visitor
+    else:
+        same = shown is None or shown.user in ("", mark)
     if shown is not None and shown.user == mark:
-        return shown, await app.store.read(read_thread, SYSTEM, shown.id)
+        return shown, await app.store.read(read_thread, SYSTEM, shown.id), same
     mine = shown if user is not None and shown is not None and not shown.user else None
     if mine is not None:
         thread = await app.store.read(read_thread, SYSTEM, mine.id)
         if thread.conversation_id is not None:
-            return Visitor(mine.id, mark), thread
+            return Visitor(mine.id, mark), thread, same
     known = await app.store.read(visitor_of, SYSTEM, user) if user is not None else None
     visitor = Visitor(known or (mine.id if mine is not None else new_id()), mark)
-    return visitor, await app.store.read(read_thread, SYSTEM, visitor.id)
+    return visitor, await app.store.read(read_thread, SYSTEM, visitor.id), same
 
 
 async def _known_as(app: App, user: User) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from bot.media.sniff import HEAD, sniff
 from bot.messages import Media, MediaKind, MediaLimit, clean, kind_of
 from bot.web.keys import APP
 from bot.web.pages.extra import File, file_of
-from bot.web.widget.hub import HUB
+from bot.web.widget.hub import HUB, LEAST_BYTES
 from bot.web.widget.origins import may_embed
 from bot.web.widget.visitor import Signer, recognise
 
@@ -69,6 +69,9 @@ async def _keep(request: web.Request) -> dict[str, Any]:
     size = len(head) if request.content_length is None else request.content_length
     if size > limit.max_bytes:
         raise TooLarge("The file is too large", limit=limit.max_bytes)
+    most = limit.max_bytes if request.content_length is None else size
+    if not request.app[HUB].bytes.allow(request.remote or "", max(most, LEAST_BYTES)):
+        raise Unavailable("Too much came from this address; come back in an hour")
     ref = await app.media.put_stream(_body(head, request), limit.max_bytes)
     assert mime is not None
     size = app.media.path(ref).stat().st_size

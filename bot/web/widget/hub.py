@@ -11,42 +11,48 @@ from bot.bus import Bus
 from bot.messages import Identity
 from bot.notices import Notice
 from bot.web.keys import AGENT_TYPES, APP
+from bot.web.widget.visitor import Visitor
 
 RATE, PER_S = 20, 10.0
 """A visitor may send this many messages in this many seconds."""
 FILES_RATE, FILES_PER_S = 20, 60.0
 """And this many files."""
+HOST_BYTES, HOST_PER_S = 200 * 1024 * 1024, 3600.0
+"""And from one address, whoever writes there, files of this many bytes: a visitor costs nothing."""
+LEAST_BYTES = 64 * 1024
+"""What a file counts for at least."""
 
 
 class Rate:
-    """At most `count` in `per_s` seconds of one name."""
+    """At most `most` in `per_s` seconds of one name."""
 
-    def __init__(self, count: int, per_s: float) -> None:
-        self._count, self._per_s = count, per_s
-        self._times: dict[str, deque[float]] = {}
+    def __init__(self, most: int, per_s: float) -> None:
+        self._most, self._per_s = most, per_s
+        self._times: dict[str, deque[tuple[float, int]]] = {}
 
-    def allow(self, name: str) -> bool:
-        """Count one more; False when it is too many."""
+    def allow(self, name: str, amount: int = 1) -> bool:
+        """Count so much more; False when it is too much."""
         now = monotonic()
         if len(self._times) > 10_000:
             self._times = {
-                one: old for one, old in self._times.items() if old and old[-1] > now - self._per_s
+                one: old for one, old in self._times.items() if old and old[-1][0] > now - self._per_s
             }
         times = self._times.setdefault(name, deque())
-        while times and times[0] <= now - self._per_s:
+        while times and times[0][0] <= now - self._per_s:
             times.popleft()
-        if len(times) >= self._count:
+        if sum(each for _, each in times) + amount > self._most:
             return False
-        times.append(now)
+        times.append((now, amount))
         return True
 
 
 class Page:
-    """One open page of a visitor. `identities` and `name` are what its site vouches for."""
+    """One open page of a visitor. `user` marks the signed-in one; `identities` and `name` are what its site
+    vouches for."""
 
-    def __init__(self, socket: web.WebSocketResponse, visitor: str, lang: str) -> None:
+    def __init__(self, socket: web.WebSocketResponse, visitor: Visitor, lang: str) -> None:
         self.socket = socket
-        self.visitor = visitor
+        self.visitor, self.user = visitor.id, visitor.user
         self.lang = lang
         self.identities: tuple[Identity, ...] = ()
         self.name = ""
@@ -74,6 +80,7 @@ class Hub:
         self.pages: set[Page] = set()
         self.messages = Rate(RATE, PER_S)
         self.uploads = Rate(FILES_RATE, FILES_PER_S)
+        self.bytes = Rate(HOST_BYTES, HOST_PER_S)
         self.keys = Rate(1, 2.0)
 
     async def listen(self, bus: Bus) -> None:

@@ -5,9 +5,9 @@ known. The site vouches for them, so they count as proved: docs/widget.md tells 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import jwt
 import sqlalchemy as sa
@@ -31,20 +31,34 @@ _newest_visitor = (
     .order_by(_identity.c.id.desc())
     .limit(1)
 )
+_itself = _identity.alias("itself")
+_users_of = (
+    sa.select(_identity.c.value)
+    .join(_itself, _itself.c.contact_id == _identity.c.contact_id)
+    .where(
+        _itself.c.kind == "webchat",
+        _itself.c.value == sa.bindparam("visitor"),
+        _itself.c.verified,
+        _identity.c.kind == "webchat",
+        _identity.c.verified,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A signed-in user of the site. `addresses` are proved: the site's server vouched for them."""
+    """A signed-in user of the site. `addresses` are proved: the site's server vouched for them. `expired`: it
+    did so too long ago to let anybody in anew."""
 
     id: str
     name: str
     addresses: tuple[Identity, ...]
+    expired: bool = False
 
     @property
     def mark(self) -> str:
         """What a visitor's token is bound to."""
-        return hashlib.sha256(self.id.encode()).hexdigest()[:32]
+        return _mark(self.id)
 
     @property
     def digest(self) -> str:
@@ -56,9 +70,13 @@ class User:
         return Identity("webchat", f"user:{quote(self.id, safe='')}:{visitor}", verified=True)
 
 
+def _mark(user_id: str) -> str:
+    return hashlib.sha256(user_id.encode()).hexdigest()[:32]
+
+
 def read_user(token: object, secret: str, country: str) -> User | None:
     """The user a site's token names; None for no token. Raises NotSignedIn with the `reason` for the page's
-    console: `off`, `expired`, `invalid`."""
+    console: `off`, `invalid`."""
     if token is None or token == "":
         return None
     if not secret:
@@ -66,18 +84,29 @@ def read_user(token: object, secret: str, country: str) -> User | None:
     if not isinstance(token, str) or len(token) > _TOKEN_LIMIT:
         raise NotSignedIn("That is no token", reason="invalid")
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            secret,
-            algorithms=["HS256"],
-            leeway=_LEEWAY_S,
-            options={"require": ["exp", "sub"], "verify_sub": False, "verify_aud": False},
-        )
-    except jwt.ExpiredSignatureError as error:
-        raise NotSignedIn("The site's token has expired", reason="expired") from error
+        try:
+            return _user(_claims(token, secret), country)
+        except jwt.ExpiredSignatureError:
+            user = _user(_claims(token, secret, verify_exp=False), country)
+            return replace(user, addresses=(), expired=True)
     except (jwt.PyJWTError, ValueError) as error:
         raise NotSignedIn("The site's token is not signed as it should be", reason="invalid") from error
-    return _user(claims, country)
+
+
+def _claims(token: str, secret: str, *, verify_exp: bool = True) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        secret,
+        algorithms=["HS256"],
+        leeway=_LEEWAY_S,
+        options={
+            "require": ["exp", "sub"],
+            "verify_exp": verify_exp,
+            "verify_sub": False,
+            "verify_aud": False,
+        },
+    )
+    return claims
 
 
 def _user(claims: dict[str, Any], country: str) -> User:
@@ -103,3 +132,10 @@ def visitor_of(tx: Tx, user: User) -> str | None:
     first = user.as_visitor("").value
     found = tx.execute(_newest_visitor, {"first": first, "beyond": first[:-1] + ";"}).scalar()
     return found.rpartition(":")[2] if found else None
+
+
+def users_of(tx: Tx, visitor: str) -> set[str]:
+    """The marks of the users who signed in as this visitor; a token from before that opens it no more."""
+    values = tx.execute(_users_of, {"visitor": visitor}).scalars()
+    named = (value.split(":") for value in values if value.startswith("user:"))
+    return {_mark(unquote(user)) for _, user, one in named if one == visitor}

@@ -17,6 +17,7 @@ from bot.web.keys import APP
 from bot.web.widget.arrive import arrive
 from bot.web.widget.frames import take
 from bot.web.widget.hub import HUB, Page
+from bot.web.widget.identity import users_of
 from bot.web.widget.origins import may_embed
 from bot.web.widget.thread import read_thread, to_page, unread_of
 
@@ -98,6 +99,10 @@ async def _push(web_app: web.Application, page: Page) -> None:
 
 async def _push_news(web_app: web.Application, page: Page) -> None:
     app = web_app[APP]
+    users = await app.store.read(users_of, SYSTEM, page.visitor)
+    if users and not page.user:
+        await page.socket.close()  # a user signed in as this visitor elsewhere: say hello again
+        return
     thread = await app.store.read(read_thread, SYSTEM, page.visitor)
     page.conversation_id = thread.conversation_id
     page.unread = unread_of(thread)
@@ -115,6 +120,6 @@ async def _push_news(web_app: web.Application, page: Page) -> None:
 def _decode(data: str) -> dict[str, Any] | None:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

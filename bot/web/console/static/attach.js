@@ -1,21 +1,31 @@
 /** Files in the composer: chosen, pasted, dropped or spoken; listed, taken back, and their way shown. */
+import { tell } from "./page.js";
+
 const composer = () => document.getElementById("composer");
 const input = () => composer()?.elements.files;
+/** A private note takes no files; those chosen before wait for the reply. */
+const noting = () => composer()?.elements.mode.value === "note";
 
 /** What is to go along. The input itself forgets the last choice when its owner chooses again. */
 let held = [];
+let leaving = [];
 
 /** @param {File[]} files all that is to go along */
 function hold(files) {
-  const all = new DataTransfer();
-  for (const file of files) all.items.add(file);
   held = files;
+  composer().classList.toggle("noting", noting());
+  if (!input()) return;
+  const all = new DataTransfer();
+  for (const file of noting() ? [] : files) all.items.add(file);
   input().files = all.files;
   list();
 }
 
 /** @param {Iterable<File>} more files beside those that are chosen already */
-const add = (more) => hold([...held, ...more]);
+function add(more) {
+  if (noting()) tell(composer().dataset.noFiles);
+  else hold([...held, ...more]);
+}
 
 const inWords = (bytes) => (bytes < 1048576 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`);
 
@@ -44,6 +54,10 @@ function list() {
 
 document.addEventListener("change", (event) => {
   if (event.target === input()) add([...input().files]);
+  else if (event.target.name === "mode" && event.target.form === composer()) {
+    if (noting()) taking?.recorder?.stop();
+    hold(held);
+  }
 });
 document.addEventListener("paste", (event) => {
   if (event.target === composer()?.elements.text && event.clipboardData.files.length) {
@@ -59,19 +73,22 @@ for (const kind of ["dragover", "drop"]) {
   });
 }
 document.addEventListener("htmx:xhr:progress", (event) => {
-  if (event.target !== composer() || !input().files.length) return;
+  if (event.target !== composer() || !leaving.length) return;
   const bar = composer().querySelector("progress");
   bar.hidden = false;
   bar.value = event.detail.lengthComputable ? (100 * event.detail.loaded) / event.detail.total : 0;
 });
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target === composer()) leaving = noting() ? [] : held;
+});
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.target !== composer()) return;
   composer().querySelector("progress").hidden = true;
-  if (event.detail.successful) hold([]);
+  if (event.detail.successful) hold(held.filter((file) => !leaving.includes(file)));
 });
 
-/** A voice note: one press begins, the next ends and adds it. */
-let recorder = null;
+/** A voice note: one press begins, the next ends and adds it. What is recorded, or waits to be allowed. */
+let taking = null;
 function offer() {
   const button = composer()?.querySelector(".record");
   if (button) button.hidden = !(window.MediaRecorder && navigator.mediaDevices?.getUserMedia);
@@ -81,15 +98,28 @@ function mark(button, on) {
   button.setAttribute("aria-pressed", String(on));
   button.setAttribute("aria-label", on ? button.dataset.stop : button.dataset.start);
 }
+const release = (sound) => sound.getTracks().forEach((track) => track.stop());
 async function start(button) {
+  const mine = { recorder: null };
+  taking = mine;
   let sound;
   try {
     sound = await navigator.mediaDevices.getUserMedia({ audio: true });
   } catch {
-    document.getElementById("toast").textContent = button.dataset.denied;
+    if (taking === mine) taking = null;
+    tell(button.dataset.denied);
     return;
   }
-  recorder = new MediaRecorder(sound);
+  // The answer may come when another conversation is open, or a note is being written.
+  if (taking === mine && !noting()) record(button, sound, mine);
+  else {
+    release(sound);
+    if (taking === mine) taking = null;
+  }
+}
+function record(button, sound, mine) {
+  const recorder = new MediaRecorder(sound);
+  mine.recorder = recorder;
   const parts = [];
   const since = Date.now();
   const clock = button.querySelector(".clock");
@@ -102,11 +132,12 @@ async function start(button) {
   recorder.addEventListener("stop", () => {
     clearInterval(tick);
     clock.textContent = "";
-    sound.getTracks().forEach((track) => track.stop());
+    release(sound);
     mark(button, false);
+    if (taking !== mine) return;
+    taking = null;
     const type = recorder.mimeType.split(";")[0];
-    recorder = null;
-    if (button.isConnected) add([new File(parts, `voice-note.${type.split("/")[1]}`, { type })]);
+    hold([...held, new File(parts, `voice-note.${type.split("/")[1]}`, { type })]);
   });
   recorder.start();
   mark(button, true);
@@ -114,13 +145,19 @@ async function start(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".record");
   if (!button) return;
-  if (recorder) recorder.stop();
+  if (taking) taking.recorder?.stop();
   else start(button);
 });
 let shownIn = composer();
 function settle() {
-  if (composer() !== shownIn) held = []; // another conversation
+  if (composer() !== shownIn) { // another conversation: nothing of this one goes there
+    const left = taking;
+    taking = null;
+    left?.recorder?.stop();
+    held = [];
+  }
   shownIn = composer();
+  if (shownIn) hold(held);
   offer();
 }
 document.addEventListener("htmx:afterSettle", settle);

@@ -28,7 +28,7 @@ function prepare() {
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
       event.preventDefault();
-      if ((text.value.trim() || form.elements.files.files.length) && !form.querySelector("[type=submit]").disabled) form.requestSubmit();
+      if ((text.value.trim() || form.elements.files?.files.length) && !form.querySelector("[type=submit]").disabled) form.requestSubmit();
     }
   });
   form.addEventListener("change", () => {

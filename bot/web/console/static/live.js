@@ -48,8 +48,11 @@ stream.onmessage = (event) => {
   const contact = document.getElementById("panel")?.dataset.contact;
   if (contact && (news.everything || news.contacts.includes(contact) || news.conversations.includes(open))) refresh("#panel");
   if (news.notifications || news.everything) refresh("#bell");
-  if (news.listed || news.notifications || news.everything) {
-    refresh("#parked-count");
-    refresh("#parked");
-  }
+  if (news.listed || news.notifications || news.everything) refresh("#parked-count");
 };
+// The list of what did not go through stays as it is under the pointer until there is more or less of it.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const list = document.querySelector("#parked [data-waiting]");
+  const count = document.querySelector("#parked-count [data-waiting]");
+  if (event.target.id === "parked-count" && list && list.dataset.waiting !== count.dataset.waiting) refresh("#parked");
+});

@@ -1,4 +1,12 @@
 /** Small things of the page: the customer pane, menus, notices that go, times that grow. */
+
+/** @param {string} text to tell in passing */
+export function tell(text) {
+  const words = document.createElement("p");
+  words.className = "notice";
+  words.textContent = text;
+  document.getElementById("toast").replaceChildren(words);
+}
 document.addEventListener("click", (event) => {
   const toggle = event.target.closest("[data-toggle-side]");
   if (toggle) {
@@ -21,10 +29,7 @@ document.addEventListener("click", async (event) => {
     getSelection().selectAllChildren(button.previousElementSibling);
     return;
   }
-  const words = document.createElement("p");
-  words.className = "notice";
-  words.textContent = button.dataset.copied;
-  document.getElementById("toast").replaceChildren(words);
+  tell(button.dataset.copied);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;

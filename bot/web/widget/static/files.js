@@ -92,6 +92,15 @@ function makeTray(on) {
     pick,
     busy: () => [...entries].some((entry) => entry.request),
     ready: () => [...entries].some((entry) => entry.view),
+    /** Another visitor's page from here on. */
+    clear() {
+      for (const entry of entries) {
+        if (entry.request) entry.request.abort();
+        entry.row.remove();
+      }
+      entries.clear();
+      refresh();
+    },
     /** The uploaded files, for the message that is leaving; what failed goes with them. */
     take() {
       const views = [...entries].filter((entry) => entry.view).map((entry) => entry.view);

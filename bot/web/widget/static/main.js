@@ -84,7 +84,9 @@ function start() {
     messages.clear();
     unread.clear();
     failed.clear();
-    panel.typing("");
+    tray.clear();
+    reach.clear();
+    panel.clear();
     after = null;
     first = true;
   }
@@ -99,8 +101,10 @@ function start() {
   const heard = {
     welcome(data) {
       if (data.user_refused) warnOf(data.user_refused);
-      if (!data.same) person.forget();
-      if (data.user === null) kept.set("who", null);
+      // A page that stood open too long is still its user's: what they wrote stays, and so do their other tabs.
+      const late = data.user_refused === "expired";
+      if (!data.same && !late) person.forget();
+      if (data.user === null && !late) kept.set("who", null);
       if (!data.same || (visitor !== null && visitor !== data.visitor)) clear();
       visitor = data.visitor;
       kept.set("token", data.token);

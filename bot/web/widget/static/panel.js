@@ -124,6 +124,12 @@ function makePanel(on, options) {
       hush = setTimeout(() => { typing.hidden = true; }, seconds * 1000);
       bottom();
     },
+    /** Another visitor's page from here on. */
+    clear() {
+      this.typing("");
+      input.value = "";
+      grow();
+    },
     /** @param {string} text what to tell about the line; empty: all is well */
     state(text) {
       state.textContent = text;

@@ -22,7 +22,7 @@ function makePerson(given) {
     kept.set("who", id());
   }
   function forget() {
-    for (const name of ["token", "visitor", "unsent", "read", "open"]) kept.set(name, null);
+    for (const name of ["token", "unsent", "read", "open"]) kept.set(name, null);
   }
   settle();
   return {

@@ -37,6 +37,17 @@ function makeReach(on) {
   return {
     element,
     refuse,
+    /** Another visitor's page from here on. */
+    clear() {
+      left = false;
+      form.hidden = false;
+      form.reset();
+      fault.hidden = true;
+      input.removeAttribute("aria-invalid");
+      why.textContent = t("away");
+      why.removeAttribute("role");
+      element.hidden = true;
+    },
     /** @param {boolean} away whether nobody is there, and we do not know how to reach the visitor */
     show(away) {
       if (!left) element.hidden = !away;

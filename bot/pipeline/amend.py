@@ -14,9 +14,10 @@ from bot.conversations.message import MESSAGE, messages
 from bot.crm.consent import last_consent, record_consent
 from bot.crm.contact import add_identity, find_by_identity, learn_about
 from bot.messages import InboundMessage
-from bot.pipeline.commit import Committed, preview
+from bot.pipeline.commit import Committed
 from bot.pipeline.echo import commit_echo
 from bot.pipeline.load import LaneState
+from bot.pipeline.shape import preview
 from bot.records.tx import Record, Tx
 from bot.storage import Id
 

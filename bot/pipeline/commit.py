@@ -16,12 +16,12 @@ from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
-from bot.messages import ChannelName, Features, InboundMessage, Media, TemplateUse
+from bot.messages import ChannelName, Features, InboundMessage
 from bot.pipeline import calls, files
 from bot.pipeline.load import LaneState
-from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
+from bot.pipeline.payloads import buttons_to_json, extra_of
 from bot.pipeline.runtime import Runtime
-from bot.pipeline.shape import fit, with_files
+from bot.pipeline.shape import StaffText, fit, one_line, parts_of, preview
 from bot.pipeline.unsubscribe import way_out
 from bot.pipeline.writes import TurnWrites, carry_out
 from bot.records.tx import Record, Tx, create
@@ -60,19 +60,6 @@ _save = (
         version=_table.c.version + 1,
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StaffText:
-    """A text a staff member or the business itself sends, not the dialog engine."""
-
-    message_id: str
-    text: str
-    author: str
-    author_id: str | None
-    purpose: gate.Purpose
-    media: tuple[Media, ...] = ()
-    template: TemplateUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,35 +393,3 @@ def new_conversation(lane_row: Record, contact_id: str, channel: ChannelName, su
         "escalation_level": 0,
         "held": False,
     }
-
-
-def parts_of(staff: StaffText, features: Features) -> list[tuple[str, dict[str, Any] | None]]:
-    """What a person sends as messages: (text, what goes beside it). A template is one whole."""
-    if staff.template is not None:
-        beside: dict[str, Any] = {"template": template_to_json(staff.template)}
-        if staff.template.template.buttons:
-            beside["buttons"] = buttons_to_json(staff.template.template.buttons)
-        if staff.media:
-            beside["media"] = [media_to_json(one) for one in staff.media]
-        return [(staff.text, beside)]
-    return [
-        (text, {"media": [media_to_json(one) for one in media]} if media else None)
-        for text, media in with_files(staff.text, staff.media, features)
-    ]
-
-
-def preview(said: InboundMessage) -> str:
-    """One line for the list."""
-    return one_line(said.text, extra_of(said) or {})
-
-
-def one_line(words: str, extra: Mapping[str, Any]) -> str:
-    """A message in at most 200 characters; without words, what else it holds."""
-    text = " ".join(words.split())
-    if not text and extra.get("media"):
-        text = f"[{extra['media'][0]['kind']}]"
-    elif not text and extra.get("location"):
-        text = "[location]"
-    elif not text and extra.get("unsupported"):
-        text = f"[{extra['unsupported']}]"
-    return text[:200]

@@ -1,10 +1,27 @@
-"""Cutting a message to what its channel takes: long text into parts, buttons into numbered lines, several
-files into messages of their own."""
+"""Messages in the shape that their channel takes: long text in parts, buttons as numbered lines, several
+files as messages of their own; and in one line, for a list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from bot.conversations import gate
 from bot.dialogs.render import Rendered
-from bot.messages import Button, Features, Media, numbered
+from bot.messages import Button, Features, InboundMessage, Media, TemplateUse, numbered
+from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class StaffText:
+    """A text a staff member or the business itself sends, not the dialog engine."""
+
+    message_id: str
+    text: str
+    author: str
+    author_id: str | None
+    purpose: gate.Purpose
+    media: tuple[Media, ...] = ()
+    template: TemplateUse | None = None
 
 
 def fit(rendered: Rendered, features: Features) -> list[tuple[str, tuple[Button, ...]]]:
@@ -63,3 +80,35 @@ def split(text: str, limit: int) -> list[str]:
         parts.append(rest[:cut].strip())
         rest = rest[cut:].strip()
     return [*parts, rest]
+
+
+def parts_of(staff: StaffText, features: Features) -> list[tuple[str, dict[str, Any] | None]]:
+    """What a person sends as messages: (text, what goes beside it). A template is one whole."""
+    if staff.template is not None:
+        beside: dict[str, Any] = {"template": template_to_json(staff.template)}
+        if staff.template.template.buttons:
+            beside["buttons"] = buttons_to_json(staff.template.template.buttons)
+        if staff.media:
+            beside["media"] = [media_to_json(one) for one in staff.media]
+        return [(staff.text, beside)]
+    return [
+        (text, {"media": [media_to_json(one) for one in media]} if media else None)
+        for text, media in with_files(staff.text, staff.media, features)
+    ]
+
+
+def preview(said: InboundMessage) -> str:
+    """One line for the list."""
+    return one_line(said.text, extra_of(said) or {})
+
+
+def one_line(words: str, extra: Mapping[str, Any]) -> str:
+    """A message in at most 200 characters; without words, what else it holds."""
+    text = " ".join(words.split())
+    if not text and extra.get("media"):
+        text = f"[{extra['media'][0]['kind']}]"
+    elif not text and extra.get("location"):
+        text = "[location]"
+    elif not text and extra.get("unsupported"):
+        text = f"[{extra['unsupported']}]"
+    return text[:200]

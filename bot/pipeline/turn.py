@@ -28,10 +28,11 @@ from bot.dialogs.turn import (
 from bot.llm import within
 from bot.messages import Channel, InboundMessage
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
-from bot.pipeline.commit import Committed, Decided, StaffText, commit_turn
+from bot.pipeline.commit import Committed, Decided, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
 from bot.pipeline.payloads import media_from_json, message_from_json, template_from_json
 from bot.pipeline.runtime import Runtime
+from bot.pipeline.shape import StaffText
 from bot.pipeline.typing import typing
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx

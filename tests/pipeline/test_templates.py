@@ -150,7 +150,7 @@ async def test_a_template_leaves_when_the_window_is_closed(tmp_path: Path) -> No
         assert (
             at.emulator.sent[-1]["template"]["components"][0]["parameters"][0]["parameter_name"] == "customer"
         )
-        held = await at.world.api.rows("messages", where="status = queued")
+        held = await at.world.api.until("messages", lambda rows: len(rows) == 1, where="status = queued")
         assert [row["text"] for row in held] == ["Are you at home today?"]  # free words go on waiting
         assert "delivery_today" in await at.one.text(at.path)
 

@@ -23,6 +23,7 @@ from bot.messages import Parsed
 from bot.records.actor import SYSTEM
 from bot.settings import load_settings
 from bot.web.server import make_web, served
+from tests.support.world import share_model
 
 T = TypeVar("T")
 PASSWORD = "a long enough one"
@@ -80,6 +81,8 @@ def running(folder: Path, **given: object) -> Iterator[Site]:
     """The program on a data directory, in a thread of its own, until the block ends."""
     made = Site()
     ready: Future[None] = Future()
+    if not (folder / "models").exists():
+        share_model(folder)
 
     async def run(stop: asyncio.Event) -> None:
         chosen = {

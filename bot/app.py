@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 import bot.conversations.entities  # noqa: F401  (all tables join the metadata)
 from bot import metrics
+from bot.adapter import Accepted, Channel
 from bot.bus import Bus
 from bot.channels import CHANNELS, build_channels
 from bot.conversations.channel_account import all_accounts, seed_account
@@ -30,7 +31,7 @@ from bot.knowledge.library import Library
 from bot.llm import LLM
 from bot.media import MediaStore
 from bot.media.links import FileLinks
-from bot.messages import Accepted, Channel, Parsed
+from bot.messages import Parsed
 from bot.notices import Notice
 from bot.pipeline.connections import Connections
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
 
     whatsapp_phone_number_id: str = Field("", description="WhatsApp Cloud API: phone number id")
     whatsapp_business_account_id: str = Field(
-        "", description="WhatsApp Cloud API: business account id, for templates"
+        "", description="WhatsApp Cloud API: business account, where the token names none"
     )
     whatsapp_access_token: SecretStr = Field(SecretStr(""), description="WhatsApp Cloud API: token")
     whatsapp_app_secret: SecretStr = Field(SecretStr(""), description="Meta app secret; signs webhooks")

@@ -30,6 +30,7 @@ FLOOR_0 = frozenset(
         "ids",
         "i18n",
         "messages",
+        "adapter",
         "logs",
         "metrics",
         "notices",

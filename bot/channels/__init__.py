@@ -6,6 +6,7 @@ A channel is on when its credentials are set. Half a set of credentials is a mis
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.adapter import Channel
 from bot.channels.checking import examine
 from bot.channels.email import Email
 from bot.channels.messenger import Messenger
@@ -14,7 +15,6 @@ from bot.channels.twilio import Twilio
 from bot.channels.webchat import Publish, WebChat
 from bot.channels.whatsapp import WhatsApp
 from bot.errors import ConfigurationInvalid
-from bot.messages import Channel
 from bot.settings import Settings
 
 __all__ = ["CHANNELS", "Provider", "Publish", "WebChat", "build_channels", "examine"]

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from bot.adapter import Channel, Check
 from bot.errors import ChannelRejected, ChannelRetryable, Unavailable
-from bot.messages import Channel, Check
 
 PATIENCE_S = 20.0
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 from pydantic import SecretStr
 
+from bot.adapter import Check
 from bot.channels.reading import delay_of
 from bot.errors import (
     ChannelError,
@@ -21,7 +22,7 @@ from bot.errors import (
     Unavailable,
     Unreadable,
 )
-from bot.messages import Button, Check, Media, WebhookRequest
+from bot.messages import Button, Media, WebhookRequest
 
 GRAPH_URL = "https://graph.facebook.com"
 GRAPH_VERSION = "v26.0"

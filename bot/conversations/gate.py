@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.messages import Features
+from bot.adapter import Features
 
 Purpose = Literal["answer", "confirmation", "staff", "business"]
 Reason = Literal["calls_only", "blocked", "stopped", "window_closed", "quiet_hours", "too_often"]

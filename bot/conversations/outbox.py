@@ -46,6 +46,10 @@ outbox = sa.Table(
 )
 SEND_LEASE = timedelta(seconds=60)
 """How long a row may be in `sending`: after that a status proves acceptance or it goes out once more."""
+GAVE_UP = "Gave up after"
+"""How the error of a row begins that was tried often enough."""
+NOT_SET_UP = "is not set up here"
+"""How the error of a row ends whose channel was off."""
 KEEP_SENT = timedelta(days=7)
 _UNSENT: tuple[sa.ColumnElement[str], ...] = (
     sa.literal_column("'queued'"),

@@ -7,11 +7,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from bot.adapter import Features, MediaLimit
 from bot.errors import InvalidInput
 from bot.logs import logger
 from bot.media import MediaStore, extension
 from bot.media.convert import CPU_S, JPEG, M4A, MP4, OPUS
-from bot.messages import Features, Media, MediaKind, MediaLimit
+from bot.messages import Media, MediaKind
 
 _log = logger("media")
 _few = asyncio.Semaphore(2)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import metrics
+from bot.adapter import Features
 from bot.conversations import gate, inbox, lane, message, outbox
 from bot.conversations.conversation import CONVERSATION, reference_of
 from bot.conversations.timer import cancel_timer
@@ -16,7 +17,7 @@ from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
-from bot.messages import ChannelName, Features, InboundMessage
+from bot.messages import ChannelName, InboundMessage
 from bot.pipeline import calls, files
 from bot.pipeline.load import LaneState
 from bot.pipeline.payloads import buttons_to_json, extra_of

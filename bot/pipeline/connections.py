@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from bot.adapter import Channel
 from bot.channels import CHANNELS
 from bot.conversations.channel_account import connected, unsealed
 from bot.errors import SamvadError
 from bot.logs import logger
-from bot.messages import Channel
 from bot.pipeline.deliver import SEND_TIMEOUT_S
 from bot.pipeline.pipe import Pipe
 from bot.pipeline.runtime import Runtime

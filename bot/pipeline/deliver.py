@@ -209,7 +209,7 @@ class Deliverer:
             later = now + outbox.SEND_LEASE
             return _Outcome(row.id, row.conversation_id, "sending", None, None, later, error.message)
         if row.attempts + 1 >= MAX_ATTEMPTS:
-            reason = f"Gave up after {MAX_ATTEMPTS} tries: {error.message}"
+            reason = f"{outbox.GAVE_UP} {MAX_ATTEMPTS} tries: {error.message}"
             return _Outcome(row.id, row.conversation_id, "parked", Status.FAILED, error=reason)
         pause = error.delay or BACKOFF_S[min(row.attempts, len(BACKOFF_S) - 1)]
         later = now + timedelta(seconds=pause * random.uniform(1.0, 1.25))  # noqa: S311 (jitter)

@@ -13,7 +13,7 @@ from bot.conversations.channel_account import CHANNEL_ACCOUNT
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.inbox import inbox as inbox_table
 from bot.conversations.lane import lanes
-from bot.conversations.outbox import outbox
+from bot.conversations.outbox import GAVE_UP, NOT_SET_UP, outbox
 from bot.crm.contact import CONTACT
 from bot.errors import Conflict, NotFound
 from bot.pipeline import staff
@@ -32,8 +32,8 @@ LIMIT = 100
 _c, _account = CONVERSATION.table.c, CHANNEL_ACCOUNT.table
 _outbound_kind = sa.case(
     (outbox.c.state == "unknown", "unknown"),
-    (outbox.c.error.like("Gave up after%"), "gave_up"),
-    (outbox.c.error.like("% is not set up here"), "off"),
+    (outbox.c.error.like(f"{GAVE_UP}%"), "gave_up"),
+    (outbox.c.error.like(f"% {NOT_SET_UP}"), "off"),
     else_="refused",
 )
 _inbound_kind = sa.case((inbox_table.c.state == "parked", "message"), else_="unreadable")

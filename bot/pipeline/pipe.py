@@ -4,8 +4,9 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+from bot.adapter import Accepted, Channel, Listener, Receive
 from bot.logs import logger
-from bot.messages import Accepted, Channel, Listener, Parsed, Receive
+from bot.messages import Parsed
 from bot.pipeline.deliver import Deliverer
 from bot.pipeline.files import Files
 from bot.pipeline.lanes import Lanes

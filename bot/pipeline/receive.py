@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot import metrics
+from bot.adapter import Accepted
 from bot.conversations import inbox
 from bot.conversations.channel_account import QUARANTINE, ensure_account
 from bot.conversations.inbox import NewEvent
@@ -19,7 +20,7 @@ from bot.crm.user import staff_to_tell
 from bot.errors import Unavailable
 from bot.ids import new_id
 from bot.logs import correlation, logger
-from bot.messages import Accepted, AccountNotice, InboundMessage, Parsed, WebhookRequest
+from bot.messages import AccountNotice, InboundMessage, Parsed, WebhookRequest
 from bot.pipeline.payloads import message_to_json, request_to_json, status_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.adapter import Channel, Features
 from bot.bus import Bus
 from bot.conversations.channel_account import all_accounts
+from bot.conversations.outbox import NOT_SET_UP
 from bot.crm.business import Profile
 from bot.dialogs.commands import Understood
 from bot.dialogs.turn import SearchKnowledge, Turn
@@ -16,7 +18,7 @@ from bot.errors import ChannelRejected
 from bot.i18n import Words
 from bot.media import MediaStore
 from bot.media.links import FileLinks
-from bot.messages import Channel, ChannelName, Features
+from bot.messages import ChannelName
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
 from bot.records.tokens import Tokens
@@ -76,7 +78,7 @@ class Runtime:
         for (adapter, channel, address), known in self.accounts.items():
             if known == account_id:
                 return adapter, channel, address  # type: ignore[return-value]
-        raise ChannelRejected("This channel account is not set up here")
+        raise ChannelRejected(f"This channel account {NOT_SET_UP}")
 
     async def know(self, account_id: str) -> None:
         """Look an account up that was added since this process started."""
@@ -92,7 +94,7 @@ class Runtime:
         """The adapter. Raises ChannelRejected when it is not on."""
         found = self.channels.get(adapter)
         if found is None:
-            raise ChannelRejected(f"The channel {adapter} is not set up here")
+            raise ChannelRejected(f"The channel {adapter} {NOT_SET_UP}")
         return found
 
     def features(self, account_id: str) -> Features:

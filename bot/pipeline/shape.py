@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.adapter import Features
 from bot.conversations import gate
 from bot.dialogs.render import Rendered
-from bot.messages import Button, Features, InboundMessage, Media, TemplateUse, numbered
+from bot.messages import Button, InboundMessage, Media, TemplateUse, numbered
 from bot.pipeline.payloads import buttons_to_json, extra_of, media_to_json, template_to_json
 
 

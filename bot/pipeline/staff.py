@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.adapter import Features
 from bot.conversations import gate, inbox, lane, outbox
 from bot.conversations.channel_account import CHANNEL_ACCOUNT, QUARANTINE
 from bot.conversations.conversation import CONVERSATION, change_owner, get_conversation
@@ -20,7 +21,8 @@ from bot.crm.activity import add_note, finish_call_backs
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
-from bot.messages import Features, Media, TemplateUse
+from bot.messages import Media, TemplateUse
+from bot.pipeline.commit import new_conversation
 from bot.pipeline.payloads import media_to_json, template_to_json
 from bot.records.tx import Record, Tx, create, get
 
@@ -228,7 +230,7 @@ def start(
     if contact_id is None:
         contact_id = add_contact(tx, name, source="staff", owner_id=tx.actor.id)
         add_identity(tx, contact_id, kind, target, verified=False)
-    conversation = _begin(tx, row, account, contact_id, target)
+    conversation = _begin(tx, row, account, contact_id)
     held = _ask_gate(tx, conversation, features_of(account["id"]))
     return _append(tx, conversation, words, held)
 
@@ -260,23 +262,13 @@ def _account_for(tx: Tx, channel: str) -> Record:
     return found
 
 
-def _begin(tx: Tx, row: Record, account: Record, contact_id: str, address: str) -> Record:
-    values = {
-        "lane_id": row["id"],
-        "contact_id": contact_id,
-        "channel": account["channel"],
-        "channel_account_id": account["id"],
-        "address": address,
-        "subject": "",
-        "status": "open",
+def _begin(tx: Tx, row: Record, account: Record, contact_id: str) -> Record:
+    values = new_conversation(row, contact_id, account["channel"], "") | {
         "owner": "human",
         "owner_epoch": 1,
         "assignee_id": tx.actor.id,
         "team_id": tx.actor.team_id,
-        "last_text": "",
         "last_message_at": tx.now,
-        "escalation_level": 0,
-        "held": False,
     }
     conversation_id = create(tx, CONVERSATION, values)
     lane.set_conversation(tx, row["id"], contact_id, conversation_id)
@@ -294,11 +286,7 @@ def note(tx: Tx, conversation_id: str, text: str) -> str:
 
 def resend(tx: Tx, message_id: str) -> None:
     """Send a message once more that was parked, or that nobody knows the fate of."""
-    row = tx.row(sa.select(messages).where(messages.c.id == message_id))
-    if row is None:
-        raise NotFound("There is no such message")
-    get_conversation(tx, row["conversation_id"])
-    tx.require("update", "messages")
+    row = _sent_by_us(tx, message_id)
     if not outbox.resend(tx, message_id):
         raise Conflict("This message is not waiting to be sent again")
     again = messages.update().where(messages.c.id == message_id)
@@ -309,12 +297,18 @@ def resend(tx: Tx, message_id: str) -> None:
 
 def discard(tx: Tx, message_id: str) -> None:
     """Give a message up that was parked, or that nobody knows the fate of."""
+    row = _sent_by_us(tx, message_id)
+    if not outbox.discard(tx, message_id):
+        raise Conflict("This message is not waiting any more")
+    tx.event(MESSAGE, message_id, "discarded", None, row["contact_id"])
+    tx.notify("message", row["conversation_id"])
+
+
+def _sent_by_us(tx: Tx, message_id: str) -> Record:
+    """A message that the actor may see and change. Raises NotFound, Forbidden."""
     row = tx.row(sa.select(messages).where(messages.c.id == message_id))
     if row is None:
         raise NotFound("There is no such message")
     get_conversation(tx, row["conversation_id"])
     tx.require("update", "messages")
-    if not outbox.discard(tx, message_id):
-        raise Conflict("This message is not waiting any more")
-    tx.event(MESSAGE, message_id, "discarded", None, row["contact_id"])
-    tx.notify("message", row["conversation_id"])
+    return row

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+from bot.adapter import Templated
 from bot.conversations import template
 from bot.errors import ChannelError
 from bot.logs import logger
-from bot.messages import Templated
 from bot.pipeline.runtime import Runtime
 from bot.records import lease
 from bot.records.actor import SYSTEM

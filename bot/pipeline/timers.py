@@ -8,6 +8,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from bot import metrics
+from bot.adapter import Features
 from bot.conversations import gate, inbox, timer
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import lanes
@@ -18,7 +19,6 @@ from bot.crm.lead import open_lead_of
 from bot.crm.notification import notify_user
 from bot.crm.user import staff_to_tell
 from bot.ids import new_id
-from bot.messages import Features
 from bot.pipeline import files
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime

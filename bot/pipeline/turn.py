@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot import clock, metrics
+from bot.adapter import Channel
 from bot.conversations import inbox
 from bot.crm.case import cases_of
 from bot.crm.contact import identities_of
@@ -26,7 +27,7 @@ from bot.dialogs.turn import (
     Turn,
 )
 from bot.llm import within
-from bot.messages import Channel, InboundMessage
+from bot.messages import InboundMessage
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bot.adapter import Channel, ShowsTyping
 from bot.errors import SamvadError
 from bot.logs import logger
-from bot.messages import Channel, InboundMessage, ShowsTyping
+from bot.messages import InboundMessage
 from bot.records.store import explain
 
 AFTER_S = 1.0

@@ -38,6 +38,7 @@ class WhatsAppEmulator(MetaServer):
         self.templates: list[Json] = []
         """Templates of the business account, as Meta lists them."""
         self._app.router.add_get("/{version}/{business}/message_templates", self._list_templates)
+        self._app.router.add_get("/{version}/{business}/phone_numbers", self._numbers_of)
         self._app.router.add_get("/file/{media}", self._file)
         self._app.router.add_get("/{version}/debug_token", self.debug_token)
         self._app.router.add_get("/{version}/{waba}/subscribed_apps", self._subscribed_apps)
@@ -49,7 +50,6 @@ class WhatsAppEmulator(MetaServer):
         return {
             "whatsapp_api_url": self.url,
             "whatsapp_phone_number_id": self.phone_number_id,
-            "whatsapp_business_account_id": self.business_account_id,
             "whatsapp_access_token": self.access_token,
             "whatsapp_app_secret": self.app_secret,
             "whatsapp_verify_token": self.verify_token,
@@ -185,6 +185,12 @@ class WhatsAppEmulator(MetaServer):
         media_id = uuid.uuid4().hex
         self.files[media_id] = file.file.read()
         return web.json_response({"id": media_id})
+
+    async def _numbers_of(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self.stranger(request)) is not None:
+            return refused
+        ours = request.match_info["business"] == self.business_account_id
+        return web.json_response({"data": [{"id": self.phone_number_id}] if ours else []})
 
     async def _list_templates(self, request: web.Request) -> web.StreamResponse:
         if (refused := self.stranger(request)) is not None:

@@ -5,10 +5,11 @@ import asyncio
 from aiohttp import web
 
 from bot import metrics
+from bot.adapter import Channel
 from bot.errors import NotFound, SignatureInvalid, TooLarge, Unreadable
 from bot.ids import new_id
 from bot.logs import correlation, logger
-from bot.messages import Channel, WebhookRequest
+from bot.messages import WebhookRequest
 from bot.pipeline.calls import answer_call
 from bot.web.keys import APP
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import bot.channels
-from bot.messages import Accepted, OutboundMessage, Parsed
+from bot.adapter import Accepted
+from bot.messages import OutboundMessage, Parsed
 from bot.settings import Settings, load_settings
 
 BASE_URL = "http://samvad.test"

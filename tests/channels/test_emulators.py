@@ -8,8 +8,9 @@ import openai
 import pytest
 from aiohttp import web
 
+from bot.adapter import Channel
 from bot.channels import build_channels
-from bot.messages import Channel, OutboundMessage, Parsed, WebhookRequest
+from bot.messages import OutboundMessage, Parsed, WebhookRequest
 from bot.settings import load_settings
 from bot.testing import (
     CustomerEmulator,

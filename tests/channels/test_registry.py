@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
+from bot.adapter import Channel
 from bot.channels import CHANNELS, build_channels
 from bot.errors import ConfigurationInvalid
-from bot.messages import Channel
 
 FULL = {
     "whatsapp": {

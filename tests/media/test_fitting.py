@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.adapter import Features, MediaLimit
 from bot.channels.twilio.channel import _SMS
 from bot.channels.whatsapp.channel import _FEATURES as WHATSAPP
 from bot.errors import InvalidInput
 from bot.media import MediaStore
 from bot.media.fitting import bare, convert, fit, playable
-from bot.messages import Features, Media, MediaKind, MediaLimit
+from bot.messages import Media, MediaKind
 from tests.support.recordings import film, picture, seconds_of, sound
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.adapter import Features
 from bot.conversations.gate import BUSINESS_GAP, Recipient, check, quiet_until
-from bot.messages import Features
 
 NOON = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)  # 12:00 in Kolkata
 CHAT = Features(text_limit=4096, window=timedelta(hours=24))

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.adapter import Features
 from bot.dialogs.render import Rendered
-from bot.messages import Button, Features
+from bot.messages import Button
 from bot.pipeline.shape import fit, split
 
 

@@ -11,10 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.channels.whatsapp import WhatsApp
 from bot.conversations.conversation import CONVERSATION
+from bot.errors import ChannelRejected
 from bot.messages import WebhookRequest
 from bot.records.actor import SYSTEM
 from bot.records.tx import Tx
+from bot.settings import load_settings
+from bot.testing import WhatsAppEmulator
 from bot.web.console.door import SESSION
 from tests.pipeline.test_agents_files import begin, desk, say
 from tests.support.recordings import picture
@@ -216,6 +220,23 @@ async def test_what_is_not_filled_in_or_not_approved_does_not_leave(tmp_path: Pa
         assert await at.world.api.rows("messages", where="author = agent") == []
         (row,) = await at.world.api.rows("conversations")
         assert row["owner"] == "bot"
+
+
+async def test_the_business_account_is_set_or_found_by_the_token(tmp_path: Path) -> None:
+    async with WhatsAppEmulator() as meta:
+        meta.templates = [NAMED]
+        for given, found in (({}, ["named"]), ({"whatsapp_business_account_id": "1"}, None)):
+            channel = WhatsApp(load_settings(data_dir=tmp_path, **meta.settings, **given))
+            await channel.open()
+            try:
+                assert [one.name for one in await channel.templates()] == found
+            except ChannelRejected:
+                assert found is None  # no such account at Meta
+            meta.phone_number_id = "another"
+            with pytest.raises(ChannelRejected):
+                await channel.templates()
+            meta.phone_number_id = "100200300"
+            await channel.close()
 
 
 async def test_our_copy_follows_the_provider(tmp_path: Path) -> None:

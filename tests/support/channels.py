@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from bot.messages import Channel, WebhookRequest
+from bot.adapter import Channel
+from bot.messages import WebhookRequest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -14,10 +14,11 @@ from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
 
 from bot import metrics
+from bot.adapter import Features
 from bot.channels import build_channels
 from bot.cli import cli
 from bot.dialogs.flows import load_flows
-from bot.messages import ChannelName, Features, MediaKind
+from bot.messages import ChannelName, MediaKind
 from bot.records import permissions
 from bot.records.actor import ROLES
 from bot.settings import Settings

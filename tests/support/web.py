@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bot.adapter import Features
 from bot.crm.business import Profile
 from bot.i18n import Words
-from bot.messages import Features
 from bot.records.store import Store
 from bot.settings import Settings
 from bot.web import api, errors

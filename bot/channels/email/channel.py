@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import aiosmtplib
 
 from bot import clock
+from bot.adapter import Check, Features, Listener, MediaLimit, Receive
 from bot.channels.checking import attempt
 from bot.channels.email.compose import compose, message_id
 from bot.channels.email.errors import to_channel_error
@@ -19,16 +20,11 @@ from bot.channels.email.webhook import read_webhook
 from bot.errors import ChannelRejected, ConfigurationInvalid, NotFound
 from bot.messages import (
     ChannelName,
-    Check,
-    Features,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,
-    Receive,
     WebhookRequest,
 )
 from bot.settings import Settings

@@ -13,10 +13,11 @@ from urllib.parse import unquote, urlsplit
 from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted, MailMessageFlags
 from imap_tools.errors import ImapToolsError
 
+from bot.adapter import Check, Receive
 from bot.channels.email.listen import SIZE_LIMIT
 from bot.channels.email.parse import parse_mail
 from bot.errors import ChannelRejected, ChannelRetryable
-from bot.messages import Check, Parsed, Receive
+from bot.messages import Parsed
 
 _TIMEOUT_SECONDS = 30
 _OURSELVES = frozenset({"localhost", "127.0.0.1", "::1"})

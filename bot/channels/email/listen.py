@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from bot.adapter import Receive
 from bot.channels.email.parse import parse_mail
 from bot.channels.email.recipients import is_ours
-from bot.messages import Receive
 
 SIZE_LIMIT = 25 * 1024 * 1024
 _log = logging.getLogger(__name__)

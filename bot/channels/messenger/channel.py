@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from pydantic import SecretStr
 
+from bot.adapter import Check, Features, Listener, MediaLimit
 from bot.channels.checking import attempt, webhook
 from bot.channels.messenger import compose
 from bot.channels.messenger.errors import OUTSIDE_WINDOW, to_channel_error
@@ -26,12 +27,8 @@ from bot.channels.meta import (
 from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
-    Check,
-    Features,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,

@@ -16,6 +16,7 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
+from bot.adapter import Check, Features, Listener, MediaLimit, Receive
 from bot.channels.telegram.checks import look
 from bot.channels.telegram.errors import to_channel_error
 from bot.channels.telegram.manners import Groups, set_commands
@@ -31,17 +32,12 @@ from bot.errors import (
 from bot.messages import (
     Button,
     ChannelName,
-    Check,
-    Features,
     InboundMessage,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,
-    Receive,
     WebhookRequest,
 )
 from bot.settings import Settings

@@ -5,8 +5,8 @@ from datetime import timedelta
 from telegram import Bot, WebhookInfo
 
 from bot import clock
+from bot.adapter import Check
 from bot.channels.checking import webhook
-from bot.messages import Check
 
 RECENT = timedelta(hours=1)
 """An error of Telegram's on the way to us that is older has been got over."""

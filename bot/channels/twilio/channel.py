@@ -11,6 +11,7 @@ from twilio.base.exceptions import TwilioException  # type: ignore[import-untype
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
+from bot.adapter import Check, Features, Listener, MediaLimit
 from bot.channels.twilio.checks import look
 from bot.channels.twilio.client import API_URL, HttpClient, make_client, translated
 from bot.channels.twilio.errors import to_channel_error
@@ -22,12 +23,8 @@ from bot.channels.twilio.voice import read_call
 from bot.errors import ChannelRejected, ChannelRetryable, NotFound, SignatureInvalid, Unavailable, Unreadable
 from bot.messages import (
     ChannelName,
-    Check,
-    Features,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,

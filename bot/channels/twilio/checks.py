@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from twilio.rest import Client  # type: ignore[import-untyped]
 
+from bot.adapter import Check
 from bot.channels.checking import webhook
-from bot.messages import ChannelName, Check
+from bot.messages import ChannelName
 
 
 async def look(

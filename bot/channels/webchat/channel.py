@@ -4,17 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import aiohttp
 
+from bot.adapter import Check, Features, Listener, MediaLimit
 from bot.errors import ChannelRejected, InvalidInput, NotFound, TooLarge
 from bot.messages import (
     ChannelName,
-    Check,
-    Features,
     Identity,
     InboundMessage,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,

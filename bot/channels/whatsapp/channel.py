@@ -1,13 +1,13 @@
 """The WhatsApp adapter: signature, parse, send, files."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
+from bot.adapter import Check, Features, Listener, MediaLimit
 from bot.channels.checking import attempt, webhook
 from bot.channels.meta import (
     GRAPH_URL,
@@ -26,13 +26,9 @@ from bot.channels.whatsapp.templates import FIELDS, read_template
 from bot.errors import ChannelRejected, ChannelRetryable
 from bot.messages import (
     ChannelName,
-    Check,
-    Features,
     InboundMessage,
-    Listener,
     Media,
     MediaKind,
-    MediaLimit,
     OutboundMessage,
     Parsed,
     Receipt,
@@ -64,7 +60,6 @@ _FEATURES = Features(
     typing=True,
     receipts=True,
 )
-_WITHOUT_TEMPLATES = replace(_FEATURES, templates=False)
 _MOST_PAGES = 60
 
 
@@ -88,8 +83,8 @@ class WhatsApp:
         return (("whatsapp", self._account),)
 
     def features(self, channel: ChannelName) -> Features:
-        """What the Cloud API takes; templates once we know the business account that has them."""
-        return _FEATURES if self._business else _WITHOUT_TEMPLATES
+        """What the Cloud API takes."""
+        return _FEATURES
 
     def listeners(self) -> Sequence[Listener]:
         """None: Meta calls us."""
@@ -127,11 +122,10 @@ class WhatsApp:
     async def templates(self) -> Sequence[Template]:
         """All templates of the business account. Raises ChannelRetryable, ChannelRejected."""
         found: list[Template] = []
+        business = await self._business_account()
         query = {"fields": FIELDS, "limit": "100"}
         for _ in range(_MOST_PAGES):
-            answer = await self._graph.call(
-                "GET", self._url(self._business, "message_templates"), params=query
-            )
+            answer = await self._graph.call("GET", self._url(business, "message_templates"), params=query)
             items = answer.get("data")
             for item in items if isinstance(items, list) else ():
                 if isinstance(item, dict) and (one := read_template(item)) is not None:
@@ -154,6 +148,22 @@ class WhatsApp:
         }
         await self._graph.call("POST", self._url(said.account or self._account, "messages"), json=shown)
         return _TYPING_SECONDS
+
+    async def _business_account(self) -> str:
+        """The account that has the number and its templates: the one that is set, else that the token names.
+
+        Raises ChannelRejected when neither tells."""
+        if self._business:
+            return self._business
+        for one in _accounts_of(await token_facts(self._graph, self._root, self._token)):
+            answer = await self._graph.call("GET", self._url(one, "phone_numbers"), params={"fields": "id"})
+            numbers = answer.get("data")
+            if any(
+                isinstance(number, dict) and str(number.get("id")) == self._account
+                for number in (numbers if isinstance(numbers, list) else ())
+            ):
+                return one
+        raise ChannelRejected("The token does not name the business account. Set it, to read its templates.")
 
     async def fetch_media(self, media: Media) -> AsyncIterator[bytes]:
         """Stream a customer's file. Raises ChannelRetryable, ChannelRejected."""

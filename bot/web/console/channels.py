@@ -173,14 +173,14 @@ async def remove(request: web.Request, viewer: Viewer) -> web.StreamResponse:
 async def test(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST …/test: ask the provider whether all is well. Nothing reaches a customer."""
     adapter = _adapter(request)
-    await viewer.app.store.read(_reads, viewer.actor)
+    await viewer.app.store.read(_may_test, viewer.actor)
     running = viewer.app.channels.get(adapter)
     if running is None:
         raise Conflict("This channel is off", reason="channel_off")
     return show(request, viewer, "_checks.html", checks=await examine(running))
 
 
-def _reads(tx: Tx) -> None:
+def _may_test(tx: Tx) -> None:
     tx.require("update", "channel_accounts")
 
 

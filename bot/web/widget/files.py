@@ -12,12 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.adapter import MediaLimit
 from bot.channels.webchat import FILES_LIMIT
 from bot.errors import Forbidden, InvalidInput, NotSignedIn, SamvadError, TooLarge, Unavailable
 from bot.media import shown_inline
 from bot.media.links import FileLinks
 from bot.media.sniff import HEAD, sniff
-from bot.messages import Media, MediaKind, MediaLimit, clean, kind_of
+from bot.messages import Media, MediaKind, clean, kind_of
 from bot.web.keys import APP
 from bot.web.pages.extra import File, file_of
 from bot.web.widget.hub import HUB, LEAST_BYTES

@@ -9,10 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.adapter import MediaLimit
 from bot.channels.webchat import FILES_LIMIT
 from bot.i18n import Words
 from bot.media.sniff import DOCUMENTS, EXTENSIONS
-from bot.messages import MediaKind, MediaLimit
+from bot.messages import MediaKind
 from bot.web.keys import APP
 from bot.web.pages.site import direction
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-import bot.conversations.entities  # noqa: F401  (all tables join the metadata)
 from bot import metrics
 from bot.adapter import Accepted, Channel
 from bot.bus import Bus
 from bot.channels import CHANNELS, build_channels
 from bot.conversations.channel_account import all_accounts, seed_account
+from bot.conversations.entities import ENTITIES
 from bot.crm.business import Profile, seed_profile
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
@@ -37,6 +37,7 @@ from bot.pipeline.connections import Connections
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
+from bot.records.definitions import CHANGED
 from bot.records.keys import KeyRing, derive
 from bot.records.store import Store
 from bot.records.tokens import Tokens
@@ -92,7 +93,7 @@ def open_store(settings: Settings, announce: Callable[[list[Notice]], None] = la
         keys_database.close()
         where = database.url.render_as_string(hide_password=True)
         raise Unavailable(f"The database {where} cannot be used: {str(error)[:300]}") from error
-    return Store(database, keys, announce)
+    return Store(database, keys, ENTITIES, announce)
 
 
 def _keys_url(database: Database, settings: Settings) -> str:
@@ -155,7 +156,7 @@ async def open_app(
             stack.push_async_callback(app.pipe.close)
             await app.pipe.open()
             app.connections.serve(app.pipe)
-        for work in (_watch_articles(app), app.connections.watch()):
+        for work in (_watch_articles(app), _watch_definitions(app), app.connections.watch()):
             stack.callback(asyncio.create_task(work).cancel)
         yield app
 
@@ -240,3 +241,9 @@ async def _watch_articles(app: App) -> None:
     async for notice in app.bus.listen():
         if notice is None or notice.topic == "article":
             app.library.changed()
+
+
+async def _watch_definitions(app: App) -> None:
+    async for notice in app.bus.listen():
+        if notice is None or notice.topic == CHANGED:
+            await app.store.aside(app.store.reload_schema)

@@ -11,7 +11,8 @@ from bot.messages import OutboundMessage
 from bot.pipeline import retention
 from bot.pipeline.timers import fire
 from bot.records.actor import SYSTEM
-from bot.records.tx import Record, Tx, find, update
+from bot.records.tx import Record, Tx
+from bot.records.write import find, update
 from bot.storage.partitions import ensure_partitions
 from workers.host import on_app
 

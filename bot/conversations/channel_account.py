@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from bot.ids import new_id
 from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, update
+from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Instant
 
 QUARANTINE = "quarantine"

@@ -10,7 +10,8 @@ from bot.errors import Conflict
 from bot.records.actor import Actor
 from bot.records.entity import entity
 from bot.records.permissions import row_filter
-from bot.records.tx import Tx, get
+from bot.records.tx import Tx
+from bot.records.write import get
 from bot.storage import Id, Instant, Json
 
 OWNERS = ("bot", "human")

@@ -17,11 +17,16 @@ from bot.crm.consent import CONSENT
 from bot.crm.contact import CONTACT, IDENTITY
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
+from bot.crm.opportunity import OPPORTUNITY, STAGE
+from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
+from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
 from bot.crm.user import TEAM, USER
 from bot.records.actor import Actor
+from bot.records.definitions import ACCESS_RULE, CUSTOM_FIELD, VALIDATION_RULE
 from bot.records.entity import Entity
 from bot.records.events import events, make_entity
 from bot.records.permissions import allowed, row_filter
+from bot.records.shares import SHARE
 
 
 def _of_visible_records(actor: Actor) -> sa.ColumnElement[bool] | None:
@@ -50,7 +55,12 @@ ENTITIES: dict[str, Entity] = {
         CONTACT,
         IDENTITY,
         ACCOUNT,
+        AFFILIATION,
+        CONTACT_LINK,
         LEAD,
+        OPPORTUNITY,
+        STAGE,
+        STAKEHOLDER,
         CASE,
         ACTIVITY,
         CONVERSATION,
@@ -60,6 +70,13 @@ ENTITIES: dict[str, Entity] = {
         EVENT,
         USER,
         TEAM,
+        TERRITORY,
+        TERRITORY_MEMBER,
+        CATEGORY,
+        SHARE,
+        CUSTOM_FIELD,
+        VALIDATION_RULE,
+        ACCESS_RULE,
         CHANNEL_ACCOUNT,
         TEMPLATE,
         NOTIFICATION,

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from bot.messages import Button, Template, TemplatePart
 from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, get, update
+from bot.records.tx import Record, Tx
+from bot.records.write import create, get, update
 from bot.storage import Id, Instant, Json
 
 STATES = ("approved", "pending", "rejected", "paused", "disabled")

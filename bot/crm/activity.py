@@ -5,8 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, update
+from bot.records.entity import Entity, entity
+from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Id, Instant
 
 ACTIVITY_KINDS = ("task", "event", "call", "email", "note")
@@ -15,7 +16,7 @@ OUTCOMES = ("missed", "call_back", "voicemail", "answered", "blocked")
 CALL_BACK_ONCE = timedelta(days=1)
 """Who asks again within this time while the first request is open has asked once."""
 
-ACTIVITY = entity(
+ACTIVITY: Entity = entity(
     "activities",
     sa.Column("kind", sa.String(10), nullable=False),
     sa.Column("subject", sa.String(200), nullable=False),
@@ -25,17 +26,21 @@ ACTIVITY = entity(
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), index=True),
     sa.Column("due_at", Instant),
     sa.Column("done_at", Instant),
-    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
-    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
     # Of calls: whose, what came of it, how long. A task to call somebody has a direction too.
     sa.Column("direction", sa.String(10)),
     sa.Column("outcome", sa.String(20)),
     sa.Column("seconds", sa.Integer),
     sa.Column("external_id", sa.String(100), index=True),
     sa.Index("ix_activities_about", "about_id", "id"),
+    sa.Index("ix_activities_due", "due_at", "id"),
     enums={"kind": ACTIVITY_KINDS, "direction": DIRECTIONS, "outcome": OUTCOMES},
     personal=("subject", "body"),
     internal=("external_id",),
+    search={"subject": 2, "body": 1},
+    long=("body",),
+    defaults={"kind": "task", "body": ""},
+    title="subject",
+    main=True,
 )
 _table = ACTIVITY.table
 _to_call = sa.select(_table).where(

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from bot.errors import InvalidInput, NotFound
 from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, get, update
+from bot.records.tx import Record, Tx
+from bot.records.write import create, get, update
 from bot.storage import Id
 
 ARTICLE_STATUSES = ("draft", "published", "archived")
@@ -24,6 +25,10 @@ ARTICLE = entity(
     sa.UniqueConstraint("key", "lang"),
     enums={"status": ARTICLE_STATUSES},
     scope="open",
+    search={"title": 3, "body": 1},
+    long=("body",),
+    defaults={"status": "draft"},
+    title="title",
 )
 
 

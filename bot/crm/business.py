@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from bot.records.entity import entity
 from bot.records.keys import BUSINESS
-from bot.records.tx import Tx, create
+from bot.records.tx import Tx
+from bot.records.write import create
 from bot.settings import Settings
 from bot.storage import Json
 

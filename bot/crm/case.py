@@ -6,15 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm.activity import add_note
-from bot.crm.numbers import next_number
-from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, update
+from bot.records.entity import Entity, entity
+from bot.records.numbers import next_number
+from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Id
 
 CASE_STATUSES = ("new", "open", "pending", "resolved", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
 
-CASE = entity(
+CASE: Entity = entity(
     "cases",
     sa.Column("number", sa.BigInteger, nullable=False, unique=True),
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
@@ -24,12 +25,25 @@ CASE = entity(
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("priority", sa.String(10), nullable=False),
     sa.Column("origin", sa.String(20), nullable=False),
-    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
-    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    sa.Column("account_id", Id, sa.ForeignKey("accounts.id"), index=True),
     sa.Column("escalation_level", sa.Integer, nullable=False),
+    sa.Index("ix_cases_status", "status", "id"),
     enums={"status": CASE_STATUSES, "priority": PRIORITIES},
     personal=("subject", "description"),
+    search={"number": 4, "subject": 3, "description": 1},
+    long=("description",),
+    computed=("conversation_id", "escalation_level"),
+    to={"conversation_id": "conversations"},
+    defaults={
+        "status": "new",
+        "priority": "normal",
+        "origin": "staff",
+        "description": "",
+        "escalation_level": 0,
+    },
     number_prefix="C-",
+    title="subject",
+    main=True,
 )
 _of_contact = (
     sa.select(CASE.table)
@@ -67,7 +81,7 @@ def open_case(
     conversation_id: str | None = None,
 ) -> tuple[str, int]:
     """A new case; returns (id, number)."""
-    number = next_number(tx, "case")
+    number = next_number(tx, CASE.name)
     case_id = create(
         tx,
         CASE,

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from bot.crm.contact import through_contact
 from bot.records.entity import Entity, entity
-from bot.records.tx import Record, Tx, create
+from bot.records.tx import Record, Tx
+from bot.records.write import create
 from bot.storage import Id
 
 CONSENT_STATES = ("given", "withdrawn")

@@ -13,25 +13,38 @@ from email_validator import EmailNotValidError, validate_email
 from bot.records.actor import Actor
 from bot.records.entity import Entity, entity
 from bot.records.permissions import row_filter
-from bot.records.tx import Tx, create, find, get, update
+from bot.records.tx import Tx
+from bot.records.write import create, find, get, update
 from bot.storage import Id
 
 NAME_SOURCES = ("unknown", "channel", "said", "staff")
 """How sure a name is: a later source overwrites an earlier one."""
 IDENTITY_KINDS = ("phone", "email", "whatsapp", "telegram", "messenger", "instagram", "webchat")
 
-CONTACT = entity(
+CONTACT: Entity = entity(
     "contacts",
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("name_source", sa.String(10), nullable=False),
     sa.Column("lang", sa.String(12)),
     sa.Column("account_id", Id, sa.ForeignKey("accounts.id"), index=True),
-    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
-    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    sa.Column("title", sa.String(100)),
+    sa.Column("address", sa.Text),
+    sa.Column("city", sa.String(80)),
+    sa.Column("region", sa.String(80)),
+    sa.Column("country", sa.String(2)),
+    sa.Column("birthday", sa.Date),
+    sa.Column("description", sa.Text),
     sa.Column("blocked", sa.Boolean, nullable=False),
     sa.Column("demo", sa.Boolean, nullable=False),
+    sa.Index("ix_contacts_name", "name", "id"),
     enums={"name_source": NAME_SOURCES},
-    personal=("name",),
+    personal=("name", "title", "address", "birthday", "description"),
+    computed=("name_source", "blocked", "demo"),
+    search={"name": 4, "title": 1, "city": 1},
+    long=("address", "description"),
+    defaults={"name_source": "staff", "blocked": False, "demo": False},
+    title="name",
+    main=True,
 )
 
 
@@ -59,6 +72,10 @@ IDENTITY: Entity = entity(
     sa.Index("ix_identities_value", "value", "kind"),
     enums={"kind": IDENTITY_KINDS},
     personal=("value",),
+    search={"value": 3},
+    computed=("verified",),
+    defaults={"verified": False},
+    title="value",
     scope="parent",
     parent=lambda actor: through_contact(actor, IDENTITY.table.c.contact_id),
 )

@@ -5,17 +5,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.crm.numbers import next_number
-from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, update
+from bot.records.entity import Entity, entity
+from bot.records.numbers import next_number
+from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Id
 
 LEAD_STATUSES = ("new", "working", "qualified", "disqualified", "converted")
 OPEN = ("new", "working", "qualified")
 SOURCE_LIMIT = 20
-SLOTS = ("need", "budget_minor", "currency", "authority", "timeline")
+SLOTS = ("need", "budget", "currency", "authority", "timeline")
 
-LEAD = entity(
+LEAD: Entity = entity(
     "leads",
     sa.Column("number", sa.BigInteger, nullable=False, unique=True),
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), nullable=False, index=True),
@@ -23,15 +24,22 @@ LEAD = entity(
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("source", sa.String(SOURCE_LIMIT), nullable=False),
     sa.Column("need", sa.Text),
-    sa.Column("budget_minor", sa.BigInteger),
+    sa.Column("budget", sa.BigInteger),
     sa.Column("currency", sa.String(3)),
     sa.Column("authority", sa.Text),
     sa.Column("timeline", sa.Text),
-    sa.Column("owner_id", Id, sa.ForeignKey("users.id"), index=True),
-    sa.Column("team_id", Id, sa.ForeignKey("teams.id"), index=True),
+    sa.Index("ix_leads_status", "status", "id"),
     enums={"status": LEAD_STATUSES},
+    money={"budget": "currency"},
     personal=("need", "authority", "timeline"),
+    search={"number": 4, "need": 2},
+    long=("need",),
+    computed=("conversation_id",),
+    to={"conversation_id": "conversations"},
+    defaults={"status": "new", "source": "staff"},
     number_prefix="L-",
+    title="number",
+    main=True,
 )
 _open_of = (
     sa.select(LEAD.table)
@@ -54,7 +62,7 @@ def add_lead(
     tx: Tx, contact_id: str, slots: Mapping[str, Any], *, source: str, conversation_id: str | None = None
 ) -> tuple[str, int]:
     """A new lead; returns (id, number)."""
-    number = next_number(tx, "lead")
+    number = next_number(tx, LEAD.name)
     values = {name: slots[name] for name in SLOTS if slots.get(name) is not None}
     lead_id = create(
         tx,

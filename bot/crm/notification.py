@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create
+from bot.records.tx import Record, Tx
+from bot.records.write import create
 from bot.storage import Id, Instant, Json
 
 NOTIFICATION = entity(

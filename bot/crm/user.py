@@ -10,11 +10,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 
+from bot.crm.territory import territories_of
 from bot.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 from bot.ids import new_id
 from bot.records.actor import ROLES, Actor, Role
 from bot.records.entity import entity
-from bot.records.tx import Record, Tx, create, update
+from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Id, Instant, metadata
 
 TEAM = entity("teams", sa.Column("name", sa.String(100), nullable=False, unique=True), scope="open")
@@ -138,8 +140,16 @@ def make_api_key(tx: Tx, user_id: str) -> str:
     return key
 
 
-def _actor(row: Record) -> Actor:
-    return Actor("user", id=row["id"], role=row["role"], team_id=row["team_id"], name=row["name"])
+def _actor(tx: Tx, row: Record) -> Actor:
+    return Actor(
+        "user",
+        id=row["id"],
+        role=row["role"],
+        team_id=row["team_id"],
+        name=row["name"],
+        territory_ids=territories_of(tx, row["id"]),
+        access=tx.schema.access,
+    )
 
 
 @lru_cache
@@ -162,7 +172,7 @@ def actor_for_key(tx: Tx, key: str) -> Actor:
         raise NotSignedIn(
             "Send `Authorization: Bearer KEY`; `samvad user add EMAIL --role ROLE --api-key` makes a key."
         )
-    return _actor(row)
+    return _actor(tx, row)
 
 
 def check_password(password_hash: str | None, password: str) -> bool:
@@ -202,7 +212,7 @@ def actor_for_session(tx: Tx, token: str) -> Actor:
     row = tx.row(statement) if token else None
     if row is None:
         raise NotSignedIn("Please sign in.")
-    return _actor(row)
+    return _actor(tx, row)
 
 
 def sign_out(tx: Tx, token: str) -> None:

@@ -16,10 +16,10 @@ from bot.crm.case import CASE
 from bot.crm.contact import CONTACT, IDENTITY
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
-from bot.crm.numbers import FIRST, counters
 from bot.demo.play import ADAPTER
 from bot.demo.script import Counts, load_script
 from bot.records.events import events
+from bot.records.numbers import FIRST, counters
 from bot.records.tx import Tx
 from bot.storage import metadata
 

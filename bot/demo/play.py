@@ -20,7 +20,8 @@ from bot.crm.lead import LEAD, add_lead, add_to_lead
 from bot.demo.script import Counts, Person, Script, Step, load_script
 from bot.ids import first_id_at, new_id
 from bot.messages import STATUS_RANK
-from bot.records.tx import Tx, create, get, update
+from bot.records.tx import Tx
+from bot.records.write import create, get, update
 
 ADAPTER = "demo"
 """Channel accounts of this adapter are nobody's: there is none of that name, so nothing can be sent."""
@@ -226,7 +227,7 @@ class _Player:
         slots = dict(step.value)
         qualified = slots.pop("qualified", False)
         if "budget" in slots:
-            slots |= {"budget_minor": slots.pop("budget") * 100, "currency": self.stage.script.currency}
+            slots |= {"budget": slots["budget"] * 100, "currency": self.stage.script.currency}
         if not self.lead:
             self.lead, number = add_lead(
                 self.tx, self.contact, slots, source=self.person.channel, conversation_id=self.conversation

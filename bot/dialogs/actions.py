@@ -102,7 +102,7 @@ def _lead_changes(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     for slot, value in given.items():
         if slot == "budget":
             if isinstance(value, dict) and isinstance(value.get("minor"), int):
-                changes["budget_minor"] = value["minor"]
+                changes["budget"] = value["minor"]
                 changes["currency"] = str(value.get("currency", ""))
         elif slot == "need" and before.get("need"):
             # Somebody who comes back for a second thing still wants the first.
@@ -110,8 +110,8 @@ def _lead_changes(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
                 changes["need"] = f"{before['need']}; {value}"
         elif before.get(slot) != value:
             changes[slot] = value
-    if changes.get("budget_minor") is not None and changes["budget_minor"] == before.get("budget_minor"):
-        del changes["budget_minor"], changes["currency"]
+    if changes.get("budget") is not None and changes["budget"] == before.get("budget"):
+        del changes["budget"], changes["currency"]
     return changes
 
 

@@ -138,7 +138,7 @@ class AddIdentity:
 class SaveLead:
     """Open the customer's lead, or add to the open one. Only the given slots change.
 
-    Slots: need, budget_minor (integer minor units), currency, authority, timeline; `qualified` once all of
+    Slots: need, budget (integer minor units), currency, authority, timeline; `qualified` once all of
     BANT is known. `lead_id` and `version` are those of the LeadView relied on, None to open one."""
 
     slots: Mapping[str, Any]

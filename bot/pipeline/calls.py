@@ -25,7 +25,8 @@ from bot.pipeline.payloads import media_to_json
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.writes import TurnWrites, carry_out
 from bot.records.actor import BOT
-from bot.records.tx import Record, Tx, find, get
+from bot.records.tx import Record, Tx
+from bot.records.write import find, get
 from bot.storage import Id
 
 _line = (

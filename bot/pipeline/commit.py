@@ -25,7 +25,8 @@ from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import StaffText, fit, one_line, parts_of, preview
 from bot.pipeline.unsubscribe import way_out
 from bot.pipeline.writes import TurnWrites, carry_out
-from bot.records.tx import Record, Tx, create
+from bot.records.tx import Record, Tx
+from bot.records.write import create
 from bot.storage import Instant
 
 _table = CONVERSATION.table

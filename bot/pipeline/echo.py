@@ -14,7 +14,8 @@ from bot.pipeline import files
 from bot.pipeline.commit import new_conversation
 from bot.pipeline.payloads import extra_of
 from bot.pipeline.shape import preview
-from bot.records.tx import Record, Tx, create, find
+from bot.records.tx import Record, Tx
+from bot.records.write import create, find
 
 
 def commit_echo(tx: Tx, held: Record, said: InboundMessage) -> dict[str, Any]:

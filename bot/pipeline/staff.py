@@ -24,7 +24,8 @@ from bot.ids import new_id
 from bot.messages import Media, TemplateUse
 from bot.pipeline.commit import new_conversation
 from bot.pipeline.payloads import media_to_json, template_to_json
-from bot.records.tx import Record, Tx, create, get
+from bot.records.tx import Record, Tx
+from bot.records.write import create, get
 
 MAX_TEXT = 100_000
 FeaturesOf = Callable[[str], Features]

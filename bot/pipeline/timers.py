@@ -22,7 +22,8 @@ from bot.ids import new_id
 from bot.pipeline import files
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
-from bot.records.tx import Record, Tx, find, update
+from bot.records.tx import Record, Tx
+from bot.records.write import find, update
 
 LEVELS: tuple[tuple[str, ...], ...] = (("agent", "rep"), ("manager",), ("admin",))
 """Who is told at each level of escalation."""

@@ -198,8 +198,6 @@ class Turns:
             return None
         thought.rows[lead["id"]] = lead
         known = {name: lead[name] for name in SLOTS if lead[name] is not None}
-        if "budget_minor" in known:
-            known["budget"] = known["budget_minor"]
         return LeadView(lead["id"], lead["version"], lead["status"], known)
 
     async def _outgoing(self, state: LaneState, event: Record, more: bool) -> Committed:

@@ -12,7 +12,8 @@ from bot.crm.contact import CONTACT, add_identity, learn_about
 from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead
 from bot.dialogs import turn as plans
 from bot.errors import VersionConflict
-from bot.records.tx import Record, Tx, find
+from bot.records.tx import Record, Tx
+from bot.records.write import find
 
 
 @dataclass(slots=True)

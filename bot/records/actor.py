@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.records.access import DEFAULT, Access
+
 Role = Literal["agent", "rep", "manager", "marketer", "admin"]
 ROLES: tuple[Role, ...] = ("agent", "rep", "manager", "marketer", "admin")
 
@@ -17,6 +19,12 @@ class Actor:
     role: Role | None = None
     team_id: str | None = None
     name: str = ""
+    territory_ids: tuple[str, ...] = ()
+    """Those the user works in, with all that lie inside them."""
+    scopes: frozenset[str] | None = None
+    """What an API key is limited to, as `contacts:read` or `cases:write`; None: all that the user may."""
+    access: Access = DEFAULT
+    """The table of roles in force when the actor was read."""
 
     @property
     def sees_everything(self) -> bool:

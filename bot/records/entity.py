@@ -1,36 +1,82 @@
 """What a record kind is: its table, fields and who may see its rows. One `Entity` a kind, made beside the
-operations of that kind; `bot.conversations.entities` lists them all."""
+operations of that kind; `bot.conversations.entities` lists them all, and `bot.records.schema` adds the
+fields of the admins' own.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
 from bot.clock import to_iso
 from bot.records.actor import Actor
 from bot.storage import Id, Instant, Json, metadata
+from bot.storage.own_value import own_value
 
-FieldType = Literal["text", "integer", "boolean", "instant", "id", "enum", "json"]
+if TYPE_CHECKING:
+    from bot.records.tx import Record, Tx
+
+FieldType = Literal[
+    "text", "integer", "number", "boolean", "instant", "date", "id", "enum", "money", "tags", "json"
+]
+Scope = Literal["owned", "open", "own", "parent"]
+Prepare = Callable[["Tx", "Record | None", dict[str, Any]], None]
+Guard = Callable[["Tx", "Record"], None]
+OWN_PREFIX = "x_"
+"""Names of the admins' own fields begin so: they never meet a field that a later version brings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field as the API, queries and forms see it. `values` are those of an enum; `only_for` hides it
-    from other roles; `personal` values are sealed in the event log."""
+    """One field as the API, queries and forms see it. Money is held in minor units, its currency in the
+    field that `currency` names."""
 
     name: str
     type: FieldType
-    column: sa.Column[Any]
+    column: sa.ColumnElement[Any]
+    """What a statement reads: a column, or a part of the `custom` one."""
+    nullable: bool = True
     values: tuple[str, ...] = ()
+    """Those of an enum, in their order."""
+    to: str = ""
+    """The record kind that an id points to."""
+    currency: str = ""
+    """Of money: the field that holds its currency, or a fixed one (ISO 4217)."""
     personal: bool = False
+    """Values are sealed in the event log."""
     only_for: tuple[str, ...] = ()
+    """Hidden from other roles."""
     internal: bool = False
     """Not shown by the API nor reachable by a query."""
+    computed: bool = False
+    """Kept by the program: shown and asked for, never written from outside."""
+    required: bool = False
+    """A new record must have it."""
+    search: int = 0
+    """Weight in search; 0: not searched, and `~` does not know it."""
+    long: bool = False
+    """Text of several lines."""
+    length: int = 0
+    """The most characters of a text; 0: no limit of its own."""
+
+    @property
+    def custom(self) -> bool:
+        """Whether admins made it."""
+        return self.name.startswith(OWN_PREFIX)
+
+    @property
+    def relation(self) -> str:
+        """How a query names the record this id points to: `account` for `account_id`; else nothing."""
+        return self.name.removesuffix("_id") if self.to else ""
+
+    def on(self, table: sa.FromClause) -> sa.ColumnElement[Any]:
+        """What reads this field from an alias of its table."""
+        return own_value(table.c.custom, self.name, self.type) if self.custom else table.c[self.name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """A record kind. `scope`: "owned" rows have owner_column and team_id; "open" rows are for every role that
     may read the kind; "own" rows only for the user in owner_column; "parent" rows follow `parent(actor)`."""
@@ -38,12 +84,25 @@ class Entity:
     name: str
     table: sa.Table
     fields: Mapping[str, Field]
-    scope: Literal["owned", "open", "own", "parent"] = "owned"
+    scope: Scope = "owned"
     owner_column: str = "owner_id"
     parent: Callable[[Actor], sa.ColumnElement[bool] | None] | None = None
     number_prefix: str = ""
     contact_column: str = "contact_id"
     """The column that says whose personal data the row holds; the event log's key follows it."""
+    title: str = "id"
+    """The field by which people know a record."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What a new record has where nothing is said."""
+    prepare: Prepare | None = None
+    """Asked on every way a record is made (before: None) or changed: completes or refuses the new values."""
+    guard: Guard | None = None
+    """Asked before a record is deleted: raises Conflict where something still needs it."""
+
+    @property
+    def main(self) -> bool:
+        """Whether records carry tags, a category, a territory and the admins' own fields."""
+        return "custom" in self.table.c
 
     def personal(self, name: str) -> bool:
         """Whether a column's values are sealed in the event log."""
@@ -59,36 +118,60 @@ def _type_of(column: sa.Column[Any]) -> FieldType:
         return "instant"
     if kind is Json:
         return "json"
+    if isinstance(kind, sa.Date):
+        return "date"
     if isinstance(kind, sa.Boolean):
         return "boolean"
+    if isinstance(kind, sa.Float):
+        return "number"
     if isinstance(kind, (sa.Integer, sa.BigInteger)):
         return "integer"
     return "text"
 
 
+def _main_columns(name: str) -> tuple[sa.Column[Any] | sa.Index, ...]:
+    """What every main record carries: whose it is, where it belongs, and the admins' own fields."""
+    return (
+        sa.Column("owner_id", Id, sa.ForeignKey("users.id")),
+        sa.Column("team_id", Id, sa.ForeignKey("teams.id")),
+        sa.Column("territory_id", Id, sa.ForeignKey("territories.id")),
+        sa.Column("category_id", Id, sa.ForeignKey("categories.id")),
+        sa.Column("tags", Json),
+        sa.Column("custom", Json),
+        # Whose a record is decides what a list shows: each way of seeing it is an index in the list's order.
+        sa.Index(f"ix_{name}_owner", "owner_id", "id"),
+        sa.Index(f"ix_{name}_team", "team_id", "id"),
+        sa.Index(f"ix_{name}_territory", "territory_id", "id"),
+        sa.Index(f"ix_{name}_category", "category_id", "id"),
+    )
+
+
 def entity(
-    name: str,
-    *columns: sa.Column[Any] | sa.Constraint | sa.Index,
-    enums: Mapping[str, Sequence[str]] | None = None,
-    personal: Sequence[str] = (),
-    internal: Sequence[str] = (),
-    only_for: Mapping[str, Sequence[str]] | None = None,
-    **options: Any,
+    name: str, *columns: sa.Column[Any] | sa.Constraint | sa.Index, main: bool = False, **options: Any
 ) -> Entity:
-    """Define a record kind from its columns; id, created_at, updated_at, deleted_at and version are added."""
+    """Define a record kind from its columns; id, created_at, updated_at, deleted_at and version are added.
+
+    `main` records have owner, team, territory, category, tags and custom fields too. Options: those of
+    `describe`.
+    """
     table = sa.Table(
         name,
         metadata,
         sa.Column("id", Id, primary_key=True),
         *columns,
+        *(_main_columns(name) if main else ()),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.Column("deleted_at", Instant),
         sa.Column("version", sa.Integer, nullable=False, default=1),
     )
-    return describe(
-        name, table, enums=enums, personal=personal, internal=internal, only_for=only_for, **options
-    )
+    if main:
+        options["internal"] = (*options.get("internal", ()), "custom")
+    return describe(name, table, **options)
+
+
+_KEPT = frozenset({"id", "created_at", "updated_at", "deleted_at", "version", "number"})
+"""Fields that the program keeps in every kind."""
 
 
 def describe(
@@ -98,26 +181,56 @@ def describe(
     enums: Mapping[str, Sequence[str]] | None = None,
     personal: Sequence[str] = (),
     internal: Sequence[str] = (),
+    computed: Sequence[str] = (),
+    money: Mapping[str, str] | None = None,
+    search: Mapping[str, int] | None = None,
+    long: Sequence[str] = (),
+    to: Mapping[str, str] | None = None,
     only_for: Mapping[str, Sequence[str]] | None = None,
+    defaults: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Entity:
-    """An Entity over a table that is made elsewhere (messages, events: partitioned)."""
-    enums, only_for = enums or {}, only_for or {}
-    fields = {
-        column.name: Field(
-            name=column.name,
-            type="enum" if column.name in enums else _type_of(column),
-            column=column,
-            values=tuple(enums.get(column.name, ())),
-            personal=column.name in personal,
-            internal=column.name in internal,
-            only_for=tuple(only_for.get(column.name, ())),
+    """An Entity over a table. `money` names the currency field of each amount, `to` the kind an id points to
+    where no foreign key says it."""
+    enums, money, to, only_for = enums or {}, money or {}, to or {}, only_for or {}
+    search, defaults = search or {}, defaults or {}
+
+    def made(column: sa.Column[Any]) -> Field:
+        by_hand = column.name in computed or column.name in _KEPT
+        kind: FieldType = _type_of(column)
+        if column.name in enums:
+            kind = "enum"
+        elif column.name in money:
+            kind = "money"
+        elif column.name == "tags":
+            kind = "tags"
+        target = to.get(column.name) or next(
+            (key.target_fullname.split(".")[0] for key in column.foreign_keys), ""
         )
-        for column in table.columns
-    }
-    return Entity(name=name, table=table, fields=fields, **options)
+        return Field(
+            name=column.name,
+            type=kind,
+            column=column,
+            nullable=bool(column.nullable),
+            values=tuple(enums.get(column.name, ())),
+            to=target if kind == "id" else "",
+            currency=money.get(column.name, ""),
+            personal=column.name in personal,
+            only_for=tuple(only_for.get(column.name, ())),
+            internal=column.name in internal,
+            computed=by_hand,
+            required=not column.nullable and not by_hand and column.name not in defaults,
+            search=search.get(column.name, 0),
+            long=column.name in long,
+            length=(column.type.length or 0) if isinstance(column.type, sa.String) else 0,
+        )
+
+    fields = {column.name: made(column) for column in table.columns}
+    return Entity(name=name, table=table, fields=fields, defaults=defaults, **options)
 
 
 def to_json(value: Any) -> Any:
     """A column value as JSON writes it."""
-    return to_iso(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return to_iso(value)
+    return value.isoformat() if isinstance(value, date) else value

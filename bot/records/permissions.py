@@ -1,54 +1,18 @@
-"""Who may do what: one table, asked by every write path and compiled into every read.
+"""Who may do what: asked by every write path and compiled into every read.
 
-Three questions, three functions: `require` (may this role do this to such records?), `row_filter`
-(which rows?), `visible` (which fields?).
+Questions and functions: `require` (may this role do this to such records?), `row_filter` (which rows?),
+`visible` (which fields?), `writable` (which of them may be changed?).
 """
-
-from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
 from bot.errors import Forbidden
+from bot.records.access import BOT_WRITES, Action
 from bot.records.actor import Actor
+from bot.records.entity import Entity
+from bot.records.shares import shared_with
 
-if TYPE_CHECKING:
-    from bot.records.entity import Entity
-
-Action = Literal["read", "create", "update", "delete"]
-_ALL = frozenset({"read", "create", "update", "delete"})
-_RW = frozenset({"read", "create", "update"})
-_R = frozenset({"read"})
-_NONE: frozenset[str] = frozenset()
-
-# entity -> role -> actions. What is not here is forbidden. Admins may do everything.
-_TABLE: dict[str, dict[str, frozenset[str]]] = {
-    "contacts": {"agent": _RW, "rep": _RW, "manager": _ALL, "marketer": _R},
-    "identities": {"agent": _RW, "rep": _RW, "manager": _ALL, "marketer": _R},
-    "accounts": {"agent": _R, "rep": _RW, "manager": _ALL, "marketer": _R},
-    "leads": {"agent": _RW, "rep": _RW, "manager": _ALL, "marketer": _R},
-    "cases": {"agent": _RW, "rep": _R, "manager": _ALL},
-    "activities": {"agent": _RW, "rep": _RW, "manager": _ALL},
-    "conversations": {"agent": _RW, "rep": _RW, "manager": _ALL},
-    "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
-    "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
-    "consents": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
-    "events": {"agent": _R, "rep": _R, "manager": _R},
-    "users": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
-    "teams": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
-    "channel_accounts": {"manager": _R},
-    "templates": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
-    "outbox": {"agent": _RW, "rep": _RW, "manager": _RW},
-    "business": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
-    "timers": {"manager": _R},
-    "notifications": {"agent": _RW, "rep": _RW, "manager": _RW, "marketer": _RW},
-}
-# The bot serves one contact at a time and writes only these.
-_BOT: frozenset[str] = frozenset(
-    {
-        *("contacts", "identities", "leads", "cases", "activities", "conversations", "messages"),
-        *("consents", "timers", "outbox", "notifications"),
-    }
-)
+__all__ = ["Action", "allowed", "require", "row_filter", "visible", "writable"]
 
 
 def allowed(actor: Actor, action: Action, entity: str) -> bool:
@@ -56,23 +20,41 @@ def allowed(actor: Actor, action: Action, entity: str) -> bool:
     if actor.kind == "system":
         return True
     if actor.kind == "bot":
-        return (entity in _BOT and action != "delete") or action == "read"
-    if actor.role == "admin":
-        return True
-    return action in _TABLE.get(entity, {}).get(actor.role or "", _NONE)
+        return (entity in BOT_WRITES and action != "delete") or action == "read"
+    if actor.scopes is not None and not _in_scope(actor.scopes, action, entity):
+        return False
+    return actor.role is not None and action in actor.access.actions(actor.role, entity)
+
+
+def _in_scope(scopes: frozenset[str], action: Action, entity: str) -> bool:
+    wanted = "read" if action == "read" else "write"
+    return any(f"{kind}:{wanted}" in scopes for kind in (entity, "*"))
 
 
 def require(actor: Actor, action: Action, entity: str) -> None:
     """Raise Forbidden unless `allowed`."""
-    if not allowed(actor, action, entity):
-        role = actor.role or actor.kind
-        raise Forbidden(f"A {role} may not {action} {entity}. Ask an admin for a role that may.")
+    if allowed(actor, action, entity):
+        return
+    role = actor.role or actor.kind
+    if actor.scopes is not None and allowed(_without_scopes(actor), action, entity):
+        wanted = "read" if action == "read" else "write"
+        raise Forbidden(
+            f"This key may not {action} {entity}: it lacks the scope {entity}:{wanted}",
+            scope=f"{entity}:{wanted}",
+        )
+    raise Forbidden(f"A {role} may not {action} {entity}. Ask an admin for a role that may.")
 
 
-def row_filter(actor: Actor, entity: "Entity") -> sa.ColumnElement[bool] | None:
-    """The rows of `entity` this actor may see, as a condition; None: all of them.
+def _without_scopes(actor: Actor) -> Actor:
+    return Actor(actor.kind, actor.id, actor.role, access=actor.access)
 
-    Reps see what they own, what their team owns and what nobody owns; agents their team's and nobody's.
+
+def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.ColumnElement[bool] | None:
+    """The rows of `entity` this actor may see, or with `writing` may change, as a condition; None: all.
+
+    Reps see what they own, what their team owns and what nobody owns; agents their team's and what no team
+    has; both what lies in their territories and what is shared with them. What is shared to be read is not
+    theirs to change.
     """
     if actor.sees_everything or entity.scope == "open":
         return None
@@ -88,16 +70,29 @@ def row_filter(actor: Actor, entity: "Entity") -> sa.ColumnElement[bool] | None:
     mine: list[sa.ColumnElement[bool]] = [owner == actor.id]
     if actor.team_id is not None:
         mine.append(team == actor.team_id)
-    nobody = sa.and_(owner.is_(None), team.is_(None))
-    if actor.role == "agent":
-        # Within a team an agent takes over whatever nobody has taken yet.
-        nobody = team.is_(None)
-    return sa.or_(*mine, nobody)
+    # Within a team an agent takes over whatever nobody has taken yet.
+    mine.append(team.is_(None) if actor.role == "agent" else sa.and_(owner.is_(None), team.is_(None)))
+    if entity.main:
+        if actor.territory_ids:
+            mine.append(table.c.territory_id.in_(actor.territory_ids))
+        mine.append(table.c.id.in_(shared_with(actor, entity.name, writing=writing)))
+    return sa.or_(*mine)
 
 
-def visible(actor: Actor, entity: "Entity", field: str) -> bool:
+def visible(actor: Actor, entity: Entity, field: str) -> bool:
     """Whether a field exists for this actor. A hidden field is an unknown field, on every path."""
     spec = entity.fields.get(field)
     if spec is None or spec.internal:
         return False
-    return not spec.only_for or actor.kind == "system" or actor.role in spec.only_for
+    if actor.kind != "user" or actor.role is None:
+        return actor.kind == "system" or not spec.only_for
+    if spec.only_for and actor.role not in spec.only_for:
+        return False
+    return not actor.access.hides(actor.role, entity.name, field)
+
+
+def writable(actor: Actor, entity: Entity, field: str) -> bool:
+    """Whether this actor may change a field that they see."""
+    if actor.kind != "user" or actor.role is None:
+        return True
+    return visible(actor, entity, field) and not actor.access.locks(actor.role, entity.name, field)

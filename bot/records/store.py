@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -10,7 +10,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from bot.logs import correlation
 from bot.notices import Notice
 from bot.records.actor import SYSTEM, Actor
+from bot.records.entity import Entity
 from bot.records.keys import KeyRing
+from bot.records.schema import Schema, load_schema
 from bot.records.tx import Tx, transaction
 from bot.storage.database import Database
 from bot.storage.threads import Threads
@@ -23,27 +25,49 @@ Operation = Callable[Concatenate[Tx, P], T]
 class Store:
     """A database, its key ring, and threads: for turns, for reads, and for reports."""
 
-    def __init__(self, database: Database, keys: KeyRing, announce: Callable[[list[Notice]], None]) -> None:
-        """`announce` is told, from any thread and after the commit, what changed."""
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        entities: Mapping[str, Entity],
+        announce: Callable[[list[Notice]], None],
+    ) -> None:
+        """`entities` are all record kinds by name; `announce` is told, from any thread and after the commit,
+        what changed."""
         self.database = database
         self.keys = keys
+        self._entities = entities
         self._announce = announce
+        self.schema = self._read_schema()
         # SQLite has one writer: a thread kept free for webhooks would only wait for its lock.
         reserved = 0 if database.dialect == "sqlite" else 1
         self._writers = Threads(database.turn_threads, "write", reserved)
         self._readers = Threads(database.read_threads, "read")
         self._slow = Threads(2, "slow")
 
+    def _read_schema(self) -> Schema:
+        with self.database.read() as connection:
+            return load_schema(connection, self._entities)
+
+    def reload_schema(self) -> None:
+        """Read the definitions again: admins changed their fields, rules or who may do what."""
+        self.schema = self._read_schema()
+
     def write_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in this thread: workers, the command line, tests."""
         with transaction(
-            self.database, self.keys, actor, correlation_id=correlation.get(), after=self._announce
+            self.database,
+            self.keys,
+            self.schema,
+            actor,
+            correlation_id=correlation.get(),
+            after=self._announce,
         ) as tx:
             return operation(tx, *args, **kwargs)
 
     def read_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading operation in this thread."""
-        with transaction(self.database, self.keys, actor, write=False) as tx:
+        with transaction(self.database, self.keys, self.schema, actor, write=False) as tx:
             return operation(tx, *args, **kwargs)
 
     async def run(
@@ -57,6 +81,7 @@ class Store:
         with transaction(
             self.database,
             self.keys,
+            self.schema,
             actor,
             opened=self.database.step(),
             correlation_id=correlation.get(),

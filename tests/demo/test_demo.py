@@ -33,7 +33,8 @@ from bot.knowledge.files import read_article
 from bot.records.actor import SYSTEM
 from bot.records.events import events
 from bot.records.store import Store
-from bot.records.tx import Tx, get, update
+from bot.records.tx import Tx
+from bot.records.write import get, update
 from bot.shipped import shipped
 from bot.storage import metadata
 

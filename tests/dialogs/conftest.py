@@ -106,8 +106,6 @@ class Conversation:
         for write in self.plan.writes:
             if isinstance(write, SaveLead):
                 slots = {**(self.lead.slots if self.lead else {}), **write.slots}
-                if "budget_minor" in slots:
-                    slots["budget"] = slots["budget_minor"]
                 self.lead = LeadView("lead-1", 1, "new", slots)
             if isinstance(write, SaveContact) and write.name:
                 self.customer = replace(self.customer, name=write.name)

@@ -31,7 +31,7 @@ async def test_a_lead_in_english_on_web_chat(talk: Talk) -> None:
     chat = await talk("hi", "I want to buy a washing machine", "Ravi Kumar", "98765 43210", "around 30000")
     assert "Hello" in chat.said[0] and "name" in chat.said[1] and "phone" in chat.said[2]
     assert "budget" in chat.said[3] and "Thank you, Ravi Kumar" in chat.said[4]
-    assert chat.lead.slots["budget_minor"] == 3_000_000 and chat.lead.slots["need"]
+    assert chat.lead.slots["budget"] == 3_000_000 and chat.lead.slots["need"]
 
 
 async def test_a_lead_in_romanised_hindi_on_whatsapp(talk: Talk) -> None:
@@ -57,7 +57,7 @@ async def test_a_lead_in_urdu_on_whatsapp(talk: Talk) -> None:
     lines = ("السلام علیکم", "نیا فریج لینا ہے", "عائشہ خان", "۵۰ ہزار", "اگلے مہینے", "میں خود")
     chat = await talk(*lines, channel="whatsapp", lang="ur")
     assert "خودکار اسسٹنٹ" in chat.said[0] and "نام" in chat.said[1] and "بجٹ" in chat.said[2]
-    assert chat.lead.slots["budget_minor"] == 5_000_000
+    assert chat.lead.slots["budget"] == 5_000_000
     assert chat.lead.slots["timeline"] == "later" and "شکریہ، عائشہ خان" in " ".join(chat.said)
 
 
@@ -81,4 +81,4 @@ async def test_gibberish_twice_calls_a_person(talk: Talk) -> None:
 async def test_a_message_with_everything(talk: Talk) -> None:
     chat = await talk("hi, I want to buy an AC, my name is Ravi, ravi@x.in, budget 45k, need it this week")
     assert "decide" in chat.said[0]
-    assert chat.lead.slots["timeline"] == "now" and chat.lead.slots["budget_minor"] == 4_500_000
+    assert chat.lead.slots["timeline"] == "now" and chat.lead.slots["budget"] == 4_500_000

@@ -67,7 +67,7 @@ def test_a_lead_is_captured_on_web_chat_over_several_turns(conversation: Begin) 
     chat.later(days=2)
     assert "budget" in chat.hears(StartFlow("capture_lead"))
     assert "When would you like" in chat.hears(SetSlot("budget", "40k"))
-    assert chat.wrote(SaveLead)[0].slots == {"budget_minor": 4_000_000, "currency": "INR"}
+    assert chat.wrote(SaveLead)[0].slots == {"budget": 4_000_000, "currency": "INR"}
     assert chat.wrote(SaveLead)[0].lead_id == "lead-1"
     assert "decide yourself" in chat.hears(SetSlot("timeline", "now"))
     assert "Thank you" in chat.hears(SetSlot("authority", "self"))
@@ -85,7 +85,7 @@ def test_several_slots_in_one_message_leave_fewer_questions(conversation: Begin)
     chat = conversation()
     slots = {"need": "an AC", "name": "Ravi", "contact": "ravi@example.com", "budget": "₹45,000"}
     assert "When would you like" in chat.hears(StartFlow("capture_lead", slots))
-    assert chat.wrote(SaveLead)[0].slots == {"need": "an AC", "budget_minor": 4_500_000, "currency": "INR"}
+    assert chat.wrote(SaveLead)[0].slots == {"need": "an AC", "budget": 4_500_000, "currency": "INR"}
     assert AddIdentity("email", "ravi@example.com") in chat.plan.writes
 
 
@@ -111,7 +111,7 @@ def test_a_correction_is_acknowledged_and_saved(conversation: Begin) -> None:
     chat.hears(StartFlow("capture_lead", {"need": "a fan", "budget": "2k"}))
     said = chat.hears(Correct("budget", "3k"))
     assert said.startswith("Thank you, I have corrected") and "When would you like" in said
-    assert chat.wrote(SaveLead)[0].slots["budget_minor"] == 300_000
+    assert chat.wrote(SaveLead)[0].slots["budget"] == 300_000
 
 
 def test_a_question_in_the_middle_is_answered_and_the_flow_asks_again(conversation: Begin) -> None:

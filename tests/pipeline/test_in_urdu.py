@@ -38,7 +38,7 @@ async def _becomes_a_lead(story: Story) -> None:
         reply = await story.say(line)
     assert reply.startswith("شکریہ،")
     (lead,) = await story.world.api.rows("leads")
-    assert "فریج" in lead["need"] and (lead["budget_minor"], lead["currency"]) == (2_500_000, "INR")
+    assert "فریج" in lead["need"] and (lead["budget"], lead["currency"]) == (25_000, "INR")
     _, contact = await story.world.api.call("GET", f"contacts/{lead['contact_id']}")
     assert contact["phones"] or story.channel != "webchat"
 

@@ -67,7 +67,7 @@ async def _becomes_a_lead(story: Story) -> None:
         reply = await story.say(line)
     (lead,) = await story.world.api.rows("leads")
     assert "refrigerator" in lead["need"]
-    assert (lead["budget_minor"], lead["currency"]) == (2_500_000, "INR")
+    assert (lead["budget"], lead["currency"]) == (25_000, "INR")
     assert lead["number"].startswith("L-")
     _, contact = await story.world.api.call("GET", f"contacts/{lead['contact_id']}")
     # These channels' own ids are a way back to the customer: no telephone number is asked for.

@@ -13,13 +13,14 @@ from bot.conversations.entities import ENTITIES
 from bot.conversations.inbox import NewEvent, append, pending
 from bot.conversations.lane import NewLane, claim, commit_claim, ensure_lanes
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, learn_about
-from bot.crm.numbers import next_number
 from bot.errors import Forbidden, LaneLost, VersionConflict
 from bot.records import lease
 from bot.records.actor import SYSTEM, Actor
 from bot.records.events import newest_position, read_after
+from bot.records.numbers import next_number
 from bot.records.store import Store
-from bot.records.tx import Record, Tx, get, update
+from bot.records.tx import Record, Tx
+from bot.records.write import get, update
 from bot.storage import metadata
 from bot.storage.migrate import downgrade, upgrade
 from bot.storage.migrate import pending as pending_migrations

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-import bot.conversations.entities  # noqa: F401  every table is known to the metadata
+from bot.conversations.entities import ENTITIES
 from bot.notices import Notice
 from bot.records.keys import KeyRing
 from bot.records.store import Store
@@ -30,7 +30,7 @@ def _silent(_notices: list[Notice]) -> None:
 
 def _store(url: str, keys_url: str, announce: Announce) -> tuple[Store, Database]:
     keys_database = Database(keys_url)
-    return Store(Database(url), KeyRing(keys_database, SECRET), announce), keys_database
+    return Store(Database(url), KeyRing(keys_database, SECRET), ENTITIES, announce), keys_database
 
 
 def _migrate(url: str, keys_url: str) -> None:

@@ -19,7 +19,7 @@ from bot.channels import build_channels
 from bot.cli import cli
 from bot.dialogs.flows import load_flows
 from bot.messages import ChannelName, MediaKind
-from bot.records import permissions
+from bot.records.access import TABLE
 from bot.records.actor import ROLES
 from bot.settings import Settings
 
@@ -65,7 +65,7 @@ def role_table() -> str:
     roles = [role for role in ROLES if role != "admin"]
     rows = [
         (f"`{entity}`", *(_letters(given.get(role, frozenset())) for role in roles), "r c u d")
-        for entity, given in permissions._TABLE.items()
+        for entity, given in TABLE.items()
     ]
     return table(("records", *roles, "admin"), rows)
 

@@ -15,12 +15,13 @@ from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity
 from bot.crm.lead import LEAD
 from bot.crm.notification import notify_user
-from bot.crm.numbers import next_number
 from bot.crm.user import add_user, make_api_key, team_id
 from bot.ids import new_id
 from bot.messages import Template
 from bot.records.actor import ROLES
-from bot.records.tx import Tx, create
+from bot.records.numbers import next_number
+from bot.records.tx import Tx
+from bot.records.write import create
 
 OWNERS = ("self", "mate", "stranger", "loner", "nobody")
 """The asking user; one of their team; one of another team; one without a team; nobody."""
@@ -80,9 +81,9 @@ def _records(
     add_identity(tx, contact, "email", f"{owner}@example.net", verified=False)
     made.keep("accounts", owner, create(tx, ACCOUNT, {"name": f"{owner} Ltd", **whose}))
     words = {"subject": "Leak", "description": "It drips", "priority": "normal", "origin": "sms"}
-    case = {"number": next_number(tx, "case"), "contact_id": contact, "status": "new", **words, **whose}
+    case = {"number": next_number(tx, "cases"), "contact_id": contact, "status": "new", **words, **whose}
     made.keep("cases", owner, create(tx, CASE, {**case, "escalation_level": 0}))
-    lead = {"number": next_number(tx, "lead"), "contact_id": contact, "status": "new", "source": "sms"}
+    lead = {"number": next_number(tx, "leads"), "contact_id": contact, "status": "new", "source": "sms"}
     made.keep("leads", owner, create(tx, LEAD, {**lead, **whose}))
     note = {"kind": "note", "subject": "N", "body": "N", "about": "contacts", "about_id": contact}
     made.keep("activities", owner, create(tx, ACTIVITY, {**note, "contact_id": contact, **whose}))

@@ -6,7 +6,8 @@ from aiohttp import web
 from bot.crm.article import ARTICLE, ARTICLE_STATUSES, edit_article, save_article
 from bot.errors import Conflict
 from bot.records.permissions import allowed
-from bot.records.tx import Record, Tx, get
+from bot.records.tx import Record, Tx
+from bot.records.write import get
 from bot.web.console.door import Viewer, room, show, wants_fragment
 from bot.web.pages.markdown import to_html
 

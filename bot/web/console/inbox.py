@@ -11,7 +11,8 @@ from bot.conversations import gate
 from bot.conversations.message import MESSAGE
 from bot.errors import NotFound
 from bot.records.permissions import allowed
-from bot.records.tx import Record, Tx, get
+from bot.records.tx import Record, Tx
+from bot.records.write import get
 from bot.web.console.customer import read_customer
 from bot.web.console.door import Viewer, room, show, wants_fragment
 from bot.web.console.queries import TABS, ListPage, Tab, list_conversations, read_thread

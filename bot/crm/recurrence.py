@@ -43,7 +43,7 @@ def check_rule(text: str, zone: str = "UTC") -> str:
     for part in filter(None, text.strip().upper().removeprefix("RRULE:").split(";")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if name not in _PARTS:
-            raise _wrong(f"A rule has no part {part[:40]!r}; it may have {', '.join(_PARTS)}")
+            raise _wrong(f"A rule has no part {name[:40]!r}; it may have {', '.join(_PARTS)}")
         if not equals or not value:
             raise _wrong(f"{name} needs a value, as {name}=…")
         if name in parts:

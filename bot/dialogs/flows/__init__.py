@@ -23,6 +23,7 @@ from bot.dialogs.flows.model import (
     Tell,
 )
 from bot.errors import ConfigurationInvalid
+from bot.yaml_text import SafeLoader
 
 __all__ = [
     "Branch",
@@ -69,7 +70,7 @@ _STEP_FIELDS: Mapping[str, set[str]] = {
 _CONDITION = re.compile(r"^(\w+)\s+(?:(==|!=|in)\s+(.+)|is\s+(known|unknown))$")
 
 
-class _LineLoader(yaml.SafeLoader):
+class _LineLoader(SafeLoader):
     """A mapping remembers the line it starts on, so that a problem can name it."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

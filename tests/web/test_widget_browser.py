@@ -163,14 +163,17 @@ def test_the_hosts_style_does_not_reach_it(visit: Any) -> None:
 # --- files -----------------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_too_large_never_leaves_and_says_why(shop: Shop, visit: Any) -> None:
+def test_a_file_that_is_too_large_never_leaves_and_says_why(shop: Shop, visit: Any, tmp_path: Path) -> None:
     shop.attributes = {"lang": "hi"}
     visitor = visit(390)
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.method + request.url))
     visitor.open()
-    big = {"name": "big.png", "mimeType": "image/png", "buffer": b"x" * (10 * 1024 * 1024 + 1)}
-    files = [big, {**PDF, "name": "a.exe", "mimeType": "application/x-msdownload"}, {**PDF, "buffer": b""}]
+    big = tmp_path / "big.png"
+    with big.open("wb") as file:
+        file.truncate(10 * 1024 * 1024 + 1)
+    visitor.widget.locator("input[type=file]").set_input_files(big)
+    files = [{**PDF, "name": "a.exe", "mimeType": "application/x-msdownload"}, {**PDF, "buffer": b""}]
     visitor.widget.locator("input[type=file]").set_input_files(files)
     faults = visitor.widget.locator(".chip .fault")
     assert "10 MB" in faults.nth(0).inner_text() and "तस्वीर" in faults.nth(1).inner_text()

@@ -125,7 +125,9 @@ class _Reader:
             data = yaml.load(text, _LineLoader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            self.problem(mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}")
+            # What is never closed is missed after the last line.
+            line = min(mark.line + 1, len(text.splitlines())) if mark else 1
+            self.problem(line, f"not YAML: {getattr(error, 'problem', error)}")
             return None
         if not isinstance(data, dict):
             self.problem(1, "a flow is a mapping with name, version, description and steps")

@@ -3,17 +3,10 @@
 import sqlalchemy as sa
 
 from bot.records.actor import Actor
-from bot.records.entity import Entity, entity
+from bot.records.entity import EVERYTHING, Entity, entity
 from bot.storage import Id
 
 LEVELS = ("read", "write")
-
-
-def _mine(actor: Actor) -> sa.ColumnElement[bool] | None:
-    if actor.sees_everything:
-        return None
-    table = SHARE.table
-    return sa.or_(table.c.shared_by == actor.id, given_to(actor))
 
 
 SHARE: Entity = entity(
@@ -30,8 +23,8 @@ SHARE: Entity = entity(
     enums={"level": LEVELS},
     computed=("shared_by",),
     defaults={"level": "read"},
+    takes=EVERYTHING,
     scope="parent",
-    parent=_mine,
 )
 
 

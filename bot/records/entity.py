@@ -98,6 +98,10 @@ class Entity:
     """Asked on every way a record is made (before: None) or changed: completes or refuses the new values."""
     guard: Guard | None = None
     """Asked before a record is deleted: raises Conflict where something still needs it."""
+    finds: str = ""
+    """The field pointing to the record that search finds by this one: a contact by its addresses."""
+    about: tuple[str, str] | None = None
+    """The fields that say which record of which kind, any main one, this is about: (kind, id)."""
 
     @property
     def main(self) -> bool:

@@ -15,6 +15,7 @@ from bot.ids import new_id
 from bot.records import permissions, tags
 from bot.records.entity import Entity
 from bot.records.numbers import next_number
+from bot.records.search.index import index_record, unindex_record
 from bot.records.tx import Record, Tx
 from bot.records.validate import check_rules
 
@@ -50,6 +51,7 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     tx.event(entity, record_id, "created", changes, _contact_of(entity, given, record_id), reason)
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
+    index_record(tx, entity, record_id, given)
     return record_id
 
 
@@ -92,6 +94,7 @@ def update(
     tx.event(entity, before["id"], action, told, _contact_of(entity, before, before["id"]), reason)
     if "tags" in changes:
         tags.keep(tx, entity, before["id"], changes["tags"][1] or ())
+    index_record(tx, entity, before["id"], {name: after for name, (_, after) in changes.items()}, before)
     return True
 
 
@@ -130,6 +133,8 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
         raise VersionConflict(f"{entity.name} {before['id']} was changed meanwhile", id=before["id"])
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
+    if entity.finds:  # of others a hit leads to the record, which is seen to be deleted
+        unindex_record(tx, entity, before) if deleted else index_record(tx, entity, before["id"], before)
 
 
 def find(tx: Tx, entity: Entity, record_id: str, *, writing: bool = False) -> Record | None:

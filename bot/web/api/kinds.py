@@ -11,7 +11,7 @@ from bot.crm.contact import IDENTITY
 from bot.records.actor import Actor
 from bot.records.entity import Entity, Field
 from bot.records.permissions import allowed
-from bot.records.query import Comparison, Query, page, reachable
+from bot.records.query import Comparison, Query, find_field, page, reachable
 from bot.records.tx import Record, Tx
 
 Load = Callable[[Tx, list[str]], Mapping[str, Mapping[str, Any]]]
@@ -81,9 +81,11 @@ KINDS: dict[str, Kind] = {
 def show(tx: Tx, kind: Kind, rows: Iterable[Record], wanted: tuple[str, ...]) -> list[dict[str, Any]]:
     """Rows as JSON holds them: the wanted fields, or all that the actor may see."""
     rows = list(rows)
-    known = reachable(tx.actor, kind.entity)
+    entity = tx.schema.of(kind.entity)
+    known = reachable(tx.actor, entity)
     names = ("id", *(name for name in wanted if name != "id")) if wanted else (*known, *kind.extra)
-    columns = [(name, _writer(kind.entity, known[name], tx.actor)) for name in names if name in known]
+    fields = [find_field(tx.schema, tx.actor, entity, name) for name in names if name not in kind.extra]
+    columns = [(found.path, _writer(found.entity, found.spec, tx.actor)) for found in fields]
     extra = [name for name in names if name in kind.extra]
     shown = [{name: write(row[name]) for name, write in columns} for row in rows]
     if extra and kind.load is not None:

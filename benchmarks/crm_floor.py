@@ -27,7 +27,9 @@ STATEMENTS = {
     "pipeline": "SELECT stage, currency, count(*), sum(amount) FROM opportunities"
     " WHERE deleted_at IS NULL AND status = 'open' GROUP BY stage, currency ORDER BY stage",
 }
-_SEARCH = f"SELECT {_COLUMNS} FROM contacts WHERE deleted_at IS NULL AND id IN ({{}}) ORDER BY id DESC LIMIT {PAGE}"
+_SEARCH = (
+    f"SELECT {_COLUMNS} FROM contacts WHERE deleted_at IS NULL AND id IN ({{}}) ORDER BY id DESC LIMIT {PAGE}"
+)
 _SEARCHED = {
     "postgresql": "SELECT found_id FROM search_entries WHERE found = 'contacts'"
     " AND array_to_tsvector(string_to_array(terms, ' ')) @@ $1::tsquery",
@@ -58,7 +60,8 @@ _FOUND = (
 WITH_PHONES = frozenset({"list", "filter", "get", "search"})
 
 
-def _writes(name: str, phone: str, now: Any) -> list[tuple[str, tuple[Any, ...]]]:
+def _writes(given: tuple[str, ...], now: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    name, phone = given
     contact, identity = str(uuid.uuid4()), str(uuid.uuid4())
     changes = json.dumps({"name": [None, name]})
     digits = phone[1:]
@@ -91,7 +94,7 @@ class PostgresFloor:
         """One operation; returns how many rows it read."""
         if operation == "create":
             async with self._db.transaction():
-                for statement, values in _writes(*given, datetime.now(UTC)):
+                for statement, values in _writes(given, datetime.now(UTC)):
                     await self._db.execute(statement, *values)
             return 0
         statement = STATEMENTS.get(operation) or _SEARCH.format(_SEARCHED["postgresql"])
@@ -117,7 +120,7 @@ class SqliteFloor:
         """One operation; returns how many rows it read."""
         if operation == "create":
             self._db.execute("BEGIN IMMEDIATE")
-            for statement, values in _writes(*given, datetime.now(UTC).isoformat(timespec="microseconds")):
+            for statement, values in _writes(given, datetime.now(UTC).isoformat(timespec="microseconds")):
                 self._db.execute(_numbered(statement), values)
             self._db.execute("COMMIT")
             return 0

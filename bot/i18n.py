@@ -13,6 +13,7 @@ from gettext import c2py
 from pathlib import Path
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po
 
@@ -124,6 +125,16 @@ class Words:
 def chain(lang: str) -> tuple[str, ...]:
     """Where to look for a language's words: itself, its base language, English."""
     return tuple(dict.fromkeys((lang, lang.split("-", 1)[0], FALLBACK)))
+
+
+def locale_of(lang: str) -> Locale:
+    """By which dates, days and numbers are written for readers of a language."""
+    # Who reads romanised Hindi reads English dates.
+    name = "en_IN" if lang.endswith("-Latn") or lang == "en" else lang.replace("-", "_")
+    try:
+        return Locale.parse(name)
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en_IN")
 
 
 def _form(catalogue: Catalogue, forms: tuple[str, ...], values: Mapping[str, Any]) -> str:

@@ -38,6 +38,8 @@ _AROUND: Around = {
 """Whose events and activities belong to the record too: (kind, the field that points to it)."""
 KINDS = ("contacts", "accounts", "leads", "opportunities", "cases", "conversations", "activities")
 """The kinds that have a timeline."""
+What = Literal["event", "activity", "message"]
+_BOUND = ("record", "conversation", "before", "most")
 _NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -46,7 +48,7 @@ class Entry:
     """One thing that happened. An event's row has its changes as the actor may see them, and `erased` where
     personal values were destroyed."""
 
-    kind: Literal["event", "activity", "message"]
+    kind: What
     row: Record
 
 
@@ -71,10 +73,10 @@ def timeline(
         "before": cursor or _NEWEST,
         "most": limit + 1,
     }
-    found: list[Iterator[Entry]] = []
-    for kind, statement in _statements(tx.schema, entity.name, tx.actor).items():
-        needed = {name: bound[name] for name in statement.compile().params if name in bound}
-        found.append(Entry(kind, row) for row in tx.rows(statement, needed))  # type: ignore[arg-type]
+    found = [
+        [Entry(kind, row) for row in tx.rows(statement, {name: bound[name] for name in names})]
+        for kind, (statement, names) in _statements(tx.schema, entity.name, tx.actor).items()
+    ]
     merged = list(islice(merge(*found, key=lambda entry: entry.row["id"], reverse=True), limit + 1))
     kept = merged[:limit]
     older = kept[-1].row["id"] if len(merged) > limit else None
@@ -82,15 +84,19 @@ def timeline(
 
 
 @lru_cache(maxsize=512)
-def _statements(schema: Schema, kind: str, actor: Actor) -> dict[str, sa.Select[Any]]:
-    """What reads each log around a record of this kind, for this actor."""
+def _statements(schema: Schema, kind: str, actor: Actor) -> dict[What, tuple[sa.Select[Any], list[str]]]:
+    """What reads each log around a record of this kind, for this actor, and the names it binds."""
     ids = _ids(schema, kind, actor)
-    made = {
+    made: dict[What, sa.Select[Any] | None] = {
         "event": _events(schema, kind, actor, ids),
         "activity": _activities(schema, kind, actor, ids),
         "message": _messages(schema, kind, actor),
     }
-    return {name: statement for name, statement in made.items() if statement is not None}
+    return {
+        name: (statement, [bound for bound in statement.compile().params if bound in _BOUND])
+        for name, statement in made.items()
+        if statement is not None
+    }
 
 
 def _ids(schema: Schema, kind: str, actor: Actor) -> sa.Select[Any] | sa.CompoundSelect[Any]:

@@ -45,7 +45,7 @@ def list_records(tx: Tx, call: Call, name: str) -> Answer:
     )
     if query.deleted:
         tx.require("delete", name)
-    found = page(tx, entity, query, call.zone)
+    found = page(tx, entity, query, call.zone, call.profile.currency)
     return Answer({"data": show(tx, entity, found.rows, shape), "next_cursor": found.next_cursor})
 
 

@@ -17,12 +17,20 @@ from bot.web.errors import problem_of
 MAX_ROWS = 200
 OPERATIONS = {"create": ("values",), "change": ("id", "values", "version"), "delete": ("id", "version")}
 """What a row of a bulk request may do, and what it says besides."""
+_NO_TEXTS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "money": "a number",
+    "boolean": "true or false",
+    "tags": "a list of texts",
+    "json": "a list of texts",
+}
 
 
 def create(tx: Tx, call: Call, name: str) -> Answer:
     """A new record."""
     entity = tx.schema.entity(name)
-    row = create_record(tx, entity, call.body)
+    row = create_record(tx, entity, _typed(entity, call.body))
     location = f"/api/v1/{name.replace('_', '-')}/{row['id']}"
     return _record(tx, entity, row, 201, location)
 
@@ -31,7 +39,7 @@ def change(tx: Tx, call: Call, name: str) -> Answer:
     """Change the fields that the body names."""
     entity = tx.schema.entity(name)
     version = _version(tx, entity, call)
-    return _record(tx, entity, change_record(tx, entity, call.id, call.body, version=version))
+    return _record(tx, entity, change_record(tx, entity, call.id, _typed(entity, call.body), version=version))
 
 
 def delete(tx: Tx, call: Call, name: str) -> Answer:
@@ -88,16 +96,26 @@ def _row(tx: Tx, entity: Entity, row: Any) -> dict[str, Any]:
         raise InvalidInput("id is the id of the record", field="id")
     if "values" in takes and not isinstance(values, dict):
         raise InvalidInput("values is an object of fields", field="values")
+    values = _typed(entity, values or {})
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
         raise InvalidInput("version is a whole number", field="version")
     if operation == "delete":
         delete_record(tx, entity, record_id or "", version=version)
         return {"status": 204, "id": _id_said(row), "version": None}
     if operation == "create":
-        written, status = create_record(tx, entity, values or {}), 201
+        written, status = create_record(tx, entity, values), 201
     else:
-        written, status = change_record(tx, entity, record_id or "", values or {}, version=version), 200
+        written, status = change_record(tx, entity, record_id or "", values, version=version), 200
     return {"status": status, "id": written["id"], "version": written["version"]}
+
+
+def _typed(entity: Entity, values: dict[str, Any]) -> dict[str, Any]:
+    """The values; of JSON, a number in quotes is a text, though a form could send no other."""
+    for name, value in values.items():
+        spec = entity.fields.get(name)
+        if spec is not None and isinstance(value, str) and spec.type in _NO_TEXTS:
+            raise InvalidInput(f"{name} takes {_NO_TEXTS[spec.type]}, not a text", field=name)
+    return values
 
 
 def _id_said(row: Any) -> str | None:

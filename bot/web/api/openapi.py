@@ -9,7 +9,7 @@ from bot.records.schema import Schema
 from bot.web.api import describe
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
-from bot.web.api.kinds import KINDS, Kind
+from bot.web.api.kinds import KINDS
 from bot.web.api.records import MAX_LIMIT
 from bot.web.errors import PROBLEM
 
@@ -106,6 +106,43 @@ _SHARED: dict[str, Described] = {
         "type": "object",
         "required": ["id", "owner"],
         "properties": {"id": ID, "owner": {"type": "string", "enum": ["bot", "human"]}},
+    },
+    "left": {
+        "type": "object",
+        "required": ["id", "moved"],
+        "properties": {
+            "id": ID,
+            "moved": {
+                "type": "object",
+                "description": "How many records of each kind went over.",
+                "additionalProperties": {"type": "integer"},
+            },
+        },
+    },
+    "came_back": {"type": "object", "required": ["id"], "properties": {"id": ID}},
+    "key": {
+        "type": "object",
+        "required": ["id", "name", "scopes", "created_at", "expires_at", "last_used_at"],
+        "properties": {
+            "id": ID,
+            "name": {"type": ["string", "null"]},
+            "scopes": {"type": ["array", "null"], "items": {"type": "string"}},
+            **{
+                name: {"type": ["string", "null"], "format": "date-time"}
+                for name in ("created_at", "expires_at", "last_used_at")
+            },
+        },
+    },
+    "keys": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/key"}}},
+    },
+    "made_key": {
+        "allOf": [
+            {"$ref": "#/components/schemas/key"},
+            {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}},
+        ]
     },
     "summary": {
         "type": "object",
@@ -246,7 +283,7 @@ def _openapi_itself() -> Described:
 
 
 def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
-    parameters = [_parameter(schema, route.kind, name) for name in route.parameters]
+    parameters = [_parameter(schema, route, name) for name in route.parameters]
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": ID}
         for part in ("id", "sub_id")
@@ -257,7 +294,7 @@ def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
         "summary": route.summary,
         "tags": [route.path.split("/")[3]],
         "parameters": [*parameters, *_header_parameters(route)],
-        "security": [{"key": [route.scope]}],
+        "security": [{"key": route.scopes}],
         "responses": {
             str(route.status): _done(route, names),
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in route.refuses},
@@ -277,7 +314,7 @@ def _done(route: "Route", names: set[str]) -> Described:
         headers.append("ETag")
     if route.method != "GET":
         headers.append("Idempotent-Replayed")
-    if route.status == 201:
+    if route.status == 201 and route.kind is not None:
         headers.append("Location")
     made: Described = {
         "description": told[route.status],
@@ -311,11 +348,14 @@ def _header_parameters(route: "Route") -> list[Described]:
     return made
 
 
-def _parameter(schema: Schema, kind: Kind | None, name: str) -> Described:
+def _parameter(schema: Schema, route: "Route", name: str) -> Described:
     parameter: Described = {"name": name, "in": "query"}
+    if name == "cursor" and route.answers == "timeline":
+        return {**parameter, "description": "`next_cursor` of the page before.", "schema": ID}
     if name in _QUERIES:
         description, described = _QUERIES[name]
         return {**parameter, "description": description, "schema": described}
+    kind = route.kind
     assert kind is not None
     parameter |= {"style": "form", "explode": False}
     if name == "fields":

@@ -141,6 +141,19 @@ class Tx:
         """Update rows at the end, like `later`."""
         self._later.append(update.of(self.dialect, rows))
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail by itself: what it wrote, and was to write and tell, is undone."""
+        told, waiting, noticed = len(self._events), len(self._later), len(self.notices)
+        upserts = {key: dict(rows) for key, rows in self._upserts.items()}
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self._events[told:], self._later[waiting:], self.notices[noticed:]
+            self._upserts = upserts
+            raise
+
     def upsert_later(
         self,
         table: sa.Table,

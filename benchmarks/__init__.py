@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.crash import bench_crash
+from benchmarks.crm import bench_crm
 from benchmarks.storm import bench_storm
 from benchmarks.turn import bench_turn
 from benchmarks.webhook import bench_webhook
@@ -13,5 +14,6 @@ BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
     "webhook": bench_webhook,
     "storm": bench_storm,
     "crash": bench_crash,
+    "crm": bench_crm,
 }
-"""name -> benchmark(quick, say) -> figures."""
+"""name -> benchmark(quick, say) -> figures; of crm with the number of contacts."""

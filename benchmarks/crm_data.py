@@ -126,7 +126,7 @@ def _contacts(connection: sa.Connection, dialect: str, start: int, end: int, own
     digits = "(9000000000 + s.n)"
     phone = {"id": identity, "contact_id": contact, "kind": "'phone'", "value": f"'+91' || {digits}"}
     _insert(connection, "identities", phone | {"verified": yes} | kept, source)
-    entry = {"found": "'contacts'", "found_id": contact}
+    entry = {"found_id": contact}
     name = {"entity": "'contacts'", "record_id": contact, "field": "'name'", "terms": "b.terms"}
     _insert(connection, "search_entries", name | entry, source)
     number = {"entity": "'identities'", "record_id": identity, "field": "'value'"}

@@ -31,9 +31,9 @@ _SEARCH = (
     f"SELECT {_COLUMNS} FROM contacts WHERE deleted_at IS NULL AND id IN ({{}}) ORDER BY id DESC LIMIT {PAGE}"
 )
 _SEARCHED = {
-    "postgresql": "SELECT found_id FROM search_entries WHERE found = 'contacts'"
+    "postgresql": "SELECT found_id FROM search_entries WHERE entity IN ('contacts', 'identities')"
     " AND array_to_tsvector(string_to_array(terms, ' ')) @@ $1::tsquery",
-    "sqlite": "SELECT found_id FROM search_entries WHERE found = 'contacts'"
+    "sqlite": "SELECT found_id FROM search_entries WHERE entity IN ('contacts', 'identities')"
     " AND seq IN (SELECT rowid FROM search_index WHERE search_index MATCH $1)",
 }
 _PHONES = {
@@ -53,10 +53,7 @@ _LOGGED = (
     "INSERT INTO events (id, at, actor_kind, entity, record_id, action, contact_id, changes, reason,"
     " correlation_id) VALUES ($1, $2, 'user', $3, $4, 'created', $5, $6, '', '')"
 )
-_FOUND = (
-    "INSERT INTO search_entries (entity, record_id, field, found, found_id, terms)"
-    " VALUES ($1, $2, $3, 'contacts', $4, $5)"
-)
+_FOUND = "INSERT INTO search_entries (entity, record_id, field, found_id, terms) VALUES ($1, $2, $3, $4, $5)"
 WITH_PHONES = frozenset({"list", "filter", "get", "search"})
 
 

@@ -91,6 +91,7 @@ def settings_for(folder: str, database_url: str) -> Settings:
         data_dir=Path(folder),
         database_url=database_url,
         gather_ms=0,
+        api_rate=0,
         whatsapp_phone_number_id=PHONE_ID,
         whatsapp_access_token="token",
         whatsapp_app_secret="a secret of the app",

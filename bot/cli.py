@@ -267,16 +267,18 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm or crash")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash or crm")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
+    contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn and webhook against the same work's bare statements, storm and crash by count."""
+    """Measure: turn, webhook and crm against the same work's bare statements, storm and crash by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:
         _fail(f"There is no benchmark {what!r}; there are {', '.join(BENCHMARKS)}")
-    found = BENCHMARKS[what](quick=quick, say=(lambda _line: None) if as_json else _console.print)
+    size = {"contacts": contacts} if what == "crm" else {}
+    found = BENCHMARKS[what](quick=quick, say=(lambda _line: None) if as_json else _console.print, **size)
     print(json.dumps(found))
 
 

@@ -134,7 +134,7 @@ def test_a_field_that_is_hidden_or_locked(store: Store) -> None:
                 for clause in ("where", "order"):
                     text = f"{name} = null" if clause == "where" else name
                     with pytest.raises(QueryInvalid):
-                        parse(entity, tx.actor, **{clause: text})
+                        parse(tx.schema, entity, tx.actor, **{clause: text})
                 tx.actor = _with(there.actor, entity.name, name, "read_only")
                 assert name in shown(tx, entity, [before])[0]
                 assert not writable(tx.actor, entity, name)

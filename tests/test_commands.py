@@ -133,6 +133,10 @@ def test_commands_work_before_the_first_start(running: Running, tmp_path: Path) 
     assert key.startswith("samvad_")
     again = running.command("user", "add", "asha@example.com", "--role", "agent", "--api-key").split()[-1]
     assert again != key
+    limited = running.command("user", "add", "asha@example.com", "--api-key", "--scope", "cases:read")
+    assert limited.split()[-1].startswith("samvad_")
+    assert "cases:read" in running.command("user", "keys", "asha@example.com")
+    assert "no longer" in running.command("user", "leave", "asha@example.com")
     assert "up to date" in running.command("db", "check")
     assert "23 articles added" in running.command("kb", "import", str(_one_language(tmp_path)))
     assert len(running.command("user", "reset", "asha@example.com").strip()) >= 12

@@ -11,6 +11,7 @@ from bot.records.access import BOT_WRITES, Action
 from bot.records.actor import Actor
 from bot.records.entity import Entity
 from bot.records.shares import shared_with
+from bot.storage import Id
 
 __all__ = ["Action", "allowed", "require", "row_filter", "visible", "writable"]
 
@@ -66,19 +67,36 @@ def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.Col
     if entity.scope == "own":
         column = entity.table.c[entity.owner_column]
         return column == actor.id
+    return sa.or_(*_ways(actor, entity, writing=writing))
+
+
+def ways_of_seeing(actor: Actor, entity: Entity) -> tuple[sa.ColumnElement[bool], ...]:
+    """The conditions any of which lets this actor see a row of an owned kind, each served by an index; none
+    where `row_filter` is not made of such."""
+    if actor.sees_everything or entity.scope != "owned":
+        return ()
+    return tuple(_ways(actor, entity, writing=False))
+
+
+def _told(value: str | None) -> sa.BindParameter[str]:
+    """An id that stands in the statement itself: whose records they are decides how the database should look
+    for them, and a plan made for anybody reads the records of all."""
+    return sa.bindparam(None, value, type_=Id, literal_execute=True)
+
+
+def _ways(actor: Actor, entity: Entity, *, writing: bool) -> list[sa.ColumnElement[bool]]:
     table = entity.table
     owner = table.c[entity.owner_column]
     team = table.c["team_id"]
-    mine: list[sa.ColumnElement[bool]] = [owner == actor.id]
+    mine: list[sa.ColumnElement[bool]] = [owner == _told(actor.id)]
     if actor.team_id is not None:
-        mine.append(team == actor.team_id)
+        mine.append(team == _told(actor.team_id))
     # Within a team an agent takes over whatever nobody has taken yet.
     mine.append(team.is_(None) if actor.role == "agent" else sa.and_(owner.is_(None), team.is_(None)))
     if entity.main:
-        if actor.territory_ids:
-            mine.append(table.c.territory_id.in_(actor.territory_ids))
+        mine += [table.c.territory_id == _told(territory) for territory in actor.territory_ids]
         mine.append(table.c.id.in_(shared_with(actor, entity.name, writing=writing)))
-    return sa.or_(*mine)
+    return mine
 
 
 def visible(actor: Actor, entity: Entity, field: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,8 +12,19 @@ from bot.conversations.entities import ENTITIES
 from bot.errors import QueryInvalid
 from bot.ids import new_id
 from bot.records.actor import Actor
-from bot.records.query import DEFAULT_LIMIT, OPERATORS, parse, parse_fields, parse_text, to_text
-from bot.records.query.syntax import MAX_CONDITIONS, MAX_LENGTH, MAX_VALUES
+from bot.records.query import (
+    DEFAULT_LIMIT,
+    OPERATORS,
+    parse,
+    parse_fields,
+    parse_sentence,
+    parse_text,
+    to_text,
+)
+from bot.records.query.amounts import SCALES
+from bot.records.query.parse import MAX_JOINS
+from bot.records.query.summary import MAX_GROUPS
+from bot.records.query.syntax import MAX_CONDITIONS, MAX_DEPTH, MAX_EXISTS, MAX_LENGTH, MAX_VALUES
 from bot.records.schema import Schema
 from bot.web.api.auth import REMEMBERED_S
 from bot.web.api.kinds import KINDS
@@ -45,9 +57,13 @@ def test_every_parameter_is_described() -> None:
 
 
 def test_every_operator_is_described() -> None:
-    assert _first_column(QUERY, "Conditions") == set(OPERATORS)
-    for number in (MAX_LENGTH, MAX_CONDITIONS, MAX_VALUES):
-        assert f"{number:,}" in QUERY
+    assert _first_column(QUERY, "Conditions") == {*OPERATORS, "~"}
+    limits = QUERY.rpartition("At most ")[2]
+    for number in (MAX_LENGTH, MAX_CONDITIONS, MAX_VALUES, MAX_DEPTH, MAX_EXISTS, MAX_JOINS):
+        assert f"{number:,} " in limits
+    assert f"{MAX_GROUPS:,} groups" in QUERY
+    for scale in SCALES:
+        assert f"`{scale.removesuffix('s')}`" in QUERY or scale in ("thousand", "lakhs", "lacs", "crores")
 
 
 def test_every_other_route_and_refusal_is_described() -> None:
@@ -73,10 +89,26 @@ def test_the_examples_of_lists_work() -> None:
             parse_fields(given["fields"], SCHEMA, kind.entity, ADMIN, also=kind.extra)
 
 
-def test_the_examples_of_the_language_work() -> None:
-    first, sentence = re.findall(r"^    ((?:status in|cases where) .+)$", QUERY, re.MULTILINE)
-    parse(SCHEMA, ENTITIES["cases"], ADMIN, where=first)
-    assert to_text(parse_text(sentence, SCHEMA, ADMIN)) == sentence
+def _examples() -> list[str]:
+    """Every indented line of the page that is an example: not of errors, not of the grammar."""
+    text = QUERY.split("\n## Grammar", 1)[0]
+    before, errors = text.split("\n## Errors", 1)
+    assert "where=" in errors
+    return re.findall(r"^    (\S.+)$", before, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", _examples())
+def test_the_examples_of_the_language_work(example: str) -> None:
+    if example.split(" ", 1)[0] in ENTITIES:
+        asked = parse_sentence(example, SCHEMA, ADMIN)
+        assert parse_sentence(to_text(asked), SCHEMA, ADMIN) == asked
+        return
+    understood = []
+    for kind in ("cases", "contacts", "opportunities", "accounts", "activities"):
+        with suppress(QueryInvalid):
+            understood.append(parse(SCHEMA, ENTITIES[kind], ADMIN, where=example))
+    assert understood
+    assert all(parse_text(to_text(query), SCHEMA, ADMIN).where == query.where for query in understood)
 
 
 @pytest.mark.parametrize("found", re.findall(r"where=(.+)\n    (.+?)  +position (\d+)", QUERY))

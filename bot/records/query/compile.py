@@ -1,20 +1,24 @@
 """A Query to one SQL statement, in which the actor's rows and fields are part of the statement."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from bot.records.actor import Actor
-from bot.records.entity import Entity
-from bot.records.permissions import row_filter
+from bot.records.entity import Entity, Field
+from bot.records.permissions import row_filter, ways_of_seeing
 from bot.records.query import keyset
-from bot.records.query.conditions import bound, clause, sort_key
-from bot.records.query.fields import Found, look_up, reachable
-from bot.records.query.model import Query
+from bot.records.query.conditions import bound_type, bound_value, clause, sort_key
+from bot.records.query.fields import Found, find_field, look_up, reachable
+from bot.records.query.model import Query, moving
 from bot.records.query.scope import Ask, Clause, Scope
 from bot.storage import Id
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,16 @@ class _Shape:
 
 
 @lru_cache(maxsize=2048)
+def _columns(shape: _Shape) -> sa.Select[Any]:
+    table, fields = shape.entity.table, shape.entity.fields
+    own = {name: fields[name].column.label(name) for name in shape.names if fields[name].custom}
+    return sa.select(*(own[name] if name in own else table.c[name] for name in shape.names))
+
+
+@lru_cache(maxsize=2048)
 def _base(shape: _Shape) -> sa.Select[Any]:
     """These fields of the rows this actor may see, deleted ones left out."""
-    table, fields = shape.entity.table, shape.entity.fields
-    chosen = (
-        fields[name].column.label(name) if fields[name].custom else table.c[name] for name in shape.names
-    )
-    return sa.select(*chosen).where(*visible_rows(shape.actor, shape.entity, shape.deleted))
+    return _columns(shape).where(*visible_rows(shape.actor, shape.entity, shape.deleted))
 
 
 @lru_cache(maxsize=2048)
@@ -72,23 +79,82 @@ def _joined(scope: Scope, statement: sa.Select[Any]) -> sa.Select[Any]:
     return statement.select_from(scope.source()) if scope.joined else statement
 
 
-def compile_query(query: Query, entity: Entity, ask: Ask) -> sa.Select[Any]:
-    """The statement, with room for one row more than `limit`: it tells whether another page follows.
+def compile_query(query: Query, entity: Entity, ask: Ask) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """The statement and its parameters, with room for one row more than `limit`: it tells whether another
+    page follows.
 
     Raises QueryInvalid for a field hidden from this actor, InvalidInput for a cursor of another list.
     """
+    values: tuple[Any, ...] = ()
+    if query.cursor is not None:
+        values = _place(query, [find_field(ask.schema, ask.actor, entity, key.field) for key in query.order])
+    shape = replace(query, cursor=None if query.cursor is None else "")
+    empty = tuple(value is None for value in values)
+    # Pages of one list are one statement, unless it looks at the clock.
+    build = _statement if query.limit is None or moving(query.where) else _kept_statement
+    parameters = {f"after_{place}": value for place, value in enumerate(values) if value is not None}
+    return build(shape, empty, entity, ask if build is _statement else replace(ask, now=_NEVER)), parameters
+
+
+def _place(query: Query, keys: Sequence[Found]) -> tuple[Any, ...]:
+    """The values of the cursor as the order keys compare: enums by their rank."""
+    return tuple(
+        _rank(key.spec, value)
+        if value is not None and key.spec.type == "enum"
+        else bound_value(key.spec, value)
+        for key, value in zip(keys, keyset.read_cursor(query, keys), strict=True)
+    )
+
+
+def _rank(spec: Field, value: str) -> int:
+    return spec.values.index(value) if value in spec.values else len(spec.values)
+
+
+def _statement(query: Query, empty: tuple[bool, ...], entity: Entity, ask: Ask) -> sa.Select[Any]:
+    """The statement of a query; with a cursor, behind a place of which these values are empty."""
     scope = Scope(ask, entity)
-    conditions = [clause(scope, part) for part in query.where]
     keys = [(scope.find(key.field), key.descending) for key in query.order]
     own = (*_own_names(scope, query.fields), *(key.path for key, _ in keys if not key.steps))
-    statement = _base(_Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted))
+    shape = _Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted)
+    ways = ways_of_seeing(ask.actor, entity) if query.limit is not None else ()
+    if ways:
+        # Any of several ways to see a row is one condition that no index serves: to a list of few records
+        # the database would read all. So each way gives its own first rows, and the page is chosen of them.
+        found = sa.union_all(*(_first_ids(query, empty, scope, way) for way in ways)).subquery(scope.names())
+        statement = _columns(shape).where(entity.table.c.id.in_(sa.select(found.c.id)))
+    else:
+        statement = _base(shape).where(*_chosen(query, empty, scope, keys))
     statement = _with(scope, statement, (*query.fields, *(key.path for key, _ in keys)))
-    if query.cursor is not None:
-        conditions.append(_behind(query, scope, keys))
-    if conditions:
-        statement = statement.where(*conditions)
+    return _joined(scope, _sorted(query, scope, keys, statement))
+
+
+_kept_statement = lru_cache(maxsize=512)(_statement)
+
+
+def _first_ids(query: Query, empty: tuple[bool, ...], outer: Scope, way: Clause) -> sa.Select[Any]:
+    """The ids of the first rows that are seen in one way."""
+    entity = outer.entity
+    scope = Scope(outer.ask, entity, names=outer.names)
+    keys = [(scope.find(key.field), key.descending) for key in query.order]
+    chosen = sa.select(entity.table.c.id).where(way, *_chosen(query, empty, scope, keys))
+    if "deleted_at" in entity.table.c:
+        gone = entity.table.c.deleted_at
+        chosen = chosen.where(gone.is_not(None) if query.deleted else gone.is_(None))
+    rows = _joined(scope, _sorted(query, scope, keys, chosen)).subquery(outer.names())
+    return sa.select(rows.c.id)
+
+
+Keys: TypeAlias = list[tuple[Found, bool]]
+
+
+def _chosen(query: Query, empty: tuple[bool, ...], scope: Scope, keys: Keys) -> list[Clause]:
+    """The query's conditions, and that the rows stand behind its cursor."""
+    conditions = [clause(scope, part) for part in query.where]
+    return conditions if query.cursor is None else [*conditions, _behind(empty, scope, keys)]
+
+
+def _sorted(query: Query, scope: Scope, keys: Keys, statement: sa.Select[Any]) -> sa.Select[Any]:
     statement = statement.order_by(*(_ordered(scope, found, descending) for found, descending in keys))
-    statement = _joined(scope, statement)
     return statement if query.limit is None else statement.limit(query.limit + 1)
 
 
@@ -118,16 +184,11 @@ def _ordered(scope: Scope, found: Found, descending: bool) -> sa.ColumnElement[A
     return directed.nulls_last() if found.nullable else directed
 
 
-def _behind(query: Query, scope: Scope, keys: list[tuple[Found, bool]]) -> Clause:
+def _behind(empty: tuple[bool, ...], scope: Scope, keys: Keys) -> Clause:
     parts: list[tuple[sa.ColumnElement[Any], sa.ColumnElement[Any] | None, bool, bool]] = []
-    values = keyset.read_cursor(query, [found for found, _ in keys])
-    for (found, descending), value in zip(keys, values, strict=True):
-        spec = found.spec
-        if value is not None and spec.type == "enum":
-            rank = spec.values.index(value) if value in spec.values else len(spec.values)
-            limit: sa.ColumnElement[Any] | None = sa.literal(rank, sa.Integer)
-        else:
-            limit = None if value is None else bound(spec, value)
+    for place, ((found, descending), nothing) in enumerate(zip(keys, empty, strict=True)):
         key = sort_key(found, scope.column(found), scope.ask.dialect)
+        kind = sa.Integer() if found.spec.type == "enum" else bound_type(found.spec)
+        limit = None if nothing else sa.bindparam(f"after_{place}", type_=kind)
         parts.append((key, limit, descending, found.nullable))
     return keyset.after(parts)

@@ -130,13 +130,21 @@ class _Side:
 
 def bound(spec: Field, value: Any) -> sa.ColumnElement[Any]:
     """A value as the field's column is compared with it."""
-    if spec.type in ("integer", "money"):  # wide: a number beyond a 32-bit column is a comparison, no error
-        return sa.literal(value, sa.BigInteger())
+    return sa.literal(bound_value(spec, value), bound_type(spec))
+
+
+def bound_value(spec: Field, value: Any) -> Any:
+    """A value as the field's column holds it: own fields hold moments and days as text."""
     if spec.custom and isinstance(value, datetime):
-        return sa.literal(value.astimezone(UTC).isoformat(timespec="microseconds"), sa.Text())
-    if spec.custom and isinstance(value, date):
-        return sa.literal(value.isoformat(), sa.Text())
-    return sa.literal(value, spec.column.type)
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value.isoformat() if spec.custom and isinstance(value, date) else value
+
+
+def bound_type(spec: Field) -> Any:
+    """The type by which values for the field are bound."""
+    if spec.type in ("integer", "money"):  # wide: a number beyond a 32-bit column is a comparison, no error
+        return sa.BigInteger()
+    return spec.column.type
 
 
 def sort_key(found: Found, column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:

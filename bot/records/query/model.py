@@ -101,6 +101,21 @@ class Matches:
 Condition: TypeAlias = Comparison | AnyOf | AllOf | Not | Exists | Matches
 
 
+def moving(where: tuple[Condition, ...]) -> bool:
+    """Whether the conditions look at the clock."""
+    return any(_moves(part) for part in where)
+
+
+def _moves(part: Condition) -> bool:
+    if isinstance(part, Comparison):
+        return any(isinstance(value, Relative) for value in part.values)
+    if isinstance(part, Not):
+        return _moves(part.part)
+    if isinstance(part, AnyOf | AllOf):
+        return moving(part.parts)
+    return isinstance(part, Exists) and moving(part.where)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One order key. Empty values come last, whichever the direction."""

@@ -35,7 +35,8 @@ def page(tx: Tx, entity: Entity, query: Query, zone: tzinfo = UTC, currency: str
     Raises Forbidden, QueryInvalid, InvalidInput.
     """
     tx.require("read", entity.name)
-    rows = tx.rows(compile_query(query, tx.schema.of(entity), asking(tx, zone, currency)))
+    statement, parameters = compile_query(query, tx.schema.of(entity), asking(tx, zone, currency))
+    rows = tx.rows(statement, parameters)
     if query.limit is None or len(rows) <= query.limit:
         return Page(rows)
     kept = rows[: query.limit]

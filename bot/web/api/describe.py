@@ -125,6 +125,9 @@ def _body(schema: Schema, entity: Entity, required: list[str], *, changing: bool
         name: _told(schema, entity, spec, _taken(entity, spec, changing=changing))
         for name, spec in _settable(entity).items()
     }
+    if "entity" in properties:
+        kinds = [kind.name for kind in schema.entities.values() if kind.main or entity.name == "access_rules"]
+        properties["entity"] = {"type": "string", "enum": kinds, "description": "A kind of record."}
     for extra in extras_of(entity):
         properties[extra] = {"type": ["array", "null"], "items": _EXTRAS[extra], "maxItems": 50}
     made: Described = {"type": "object", "additionalProperties": False, "properties": properties}

@@ -63,7 +63,8 @@ class Route:
 def _of_kind(kind: Kind) -> Iterator[Route]:
     path, name, words = f"{ROOT}/{kind.path}", kind.name, kind.words
     one = f"{path}/{{id}}"
-    read, write = ("read", name), kind.entity.takes
+    read: tuple[Action, str] = ("read", name)
+    write = kind.entity.takes
     yield Route(
         "GET",
         path,
@@ -270,7 +271,13 @@ _STAFF = (
         201,
         body=operations.NEW_KEY,
     ),
-    Route("DELETE", f"{_USER}/keys/{{sub_id}}", operations.revoke_key, "revoke_key", "End a key.", "", None, 204),
+    Route(
+        "DELETE", f"{_USER}/keys/{{sub_id}}", operations.revoke_key, "revoke_key", "End a key.", "", None, 204
+    ),
 )
 
-ROUTES: tuple[Route, ...] = (*(route for kind in KINDS.values() for route in _of_kind(kind)), *_CUSTOMERS, *_STAFF)
+ROUTES: tuple[Route, ...] = (
+    *(route for kind in KINDS.values() for route in _of_kind(kind)),
+    *_CUSTOMERS,
+    *_STAFF,
+)

@@ -81,7 +81,9 @@ def _check(row: Any, place: int) -> None:
     takes = OPERATIONS[operation]
     for name in row:
         if name not in ("op", *takes):
-            raise InvalidInput(f"{operation} takes {', '.join(takes)}, not {name[:80]!r}", field=name[:80], row=place)
+            raise InvalidInput(
+                f"{operation} takes {', '.join(takes)}, not {name[:80]!r}", field=name[:80], row=place
+            )
     if "id" in takes and not (isinstance(row.get("id"), str) and is_id(row["id"])):
         raise InvalidInput("id is the id of the record", field="id", row=place)
     if "values" in takes and not isinstance(row.get("values"), dict):
@@ -125,6 +127,8 @@ def _typed(entity: Entity, values: dict[str, Any]) -> dict[str, Any]:
         spec = entity.fields.get(name)
         if spec is not None and isinstance(value, str) and spec.type in _NO_TEXTS:
             raise InvalidInput(f"{name} takes {_NO_TEXTS[spec.type]}, not a text", field=name)
+        if spec is not None and spec.type != "text" and isinstance(value, str) and not value.strip():
+            raise InvalidInput(f"{name} is emptied by null, not by an empty text", field=name)
     return values
 
 

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from gettext import c2py
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,7 @@ class Words:
     @classmethod
     def load(cls, folder: Path | None = None, strict: bool = False) -> "Words":
         """Read every `<lang>/LC_MESSAGES/*.po` under `folder`, by default the shipped ones."""
-        root = folder or shipped("locales")
-        folders = sorted(path for path in root.iterdir() if (path / "LC_MESSAGES").is_dir())
-        return cls((_read(path) for path in folders), strict)
+        return cls(_shipped() if folder is None else _read_all(folder), strict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -148,6 +146,16 @@ def _form(catalogue: Catalogue, forms: tuple[str, ...], values: Mapping[str, Any
 
 def _folder(lang: str) -> str:
     return lang.replace("-", "_")
+
+
+@cache
+def _shipped() -> tuple[Catalogue, ...]:
+    """The program's own, read once: they do not change under it."""
+    return _read_all(shipped("locales"))
+
+
+def _read_all(root: Path) -> tuple[Catalogue, ...]:
+    return tuple(_read(path) for path in sorted(root.iterdir()) if (path / "LC_MESSAGES").is_dir())
 
 
 def _read(path: Path) -> Catalogue:

@@ -11,6 +11,7 @@ from bot.records.change import business_currency
 from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
 from bot.records.money import to_major
 from bot.records.permissions import visible
+from bot.records.query.fields import Found, find_field
 from bot.records.tx import Record, Tx
 
 Shown = dict[str, Any]
@@ -24,13 +25,16 @@ def showable(tx: Tx, entity: Entity) -> list[str]:
 
 
 def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] = ()) -> list[Shown]:
-    """Rows with the wanted fields, or with all that the actor sees; the id is always there."""
+    """Rows with the wanted fields, or with all that the actor sees; the id is always there. Wanted may be
+    related fields too (`account.name`), under the paths by which a query read them."""
     entity, rows = tx.schema.of(entity), list(rows)
     known = showable(tx, entity)
-    names = [name for name in ("id", *wanted) if name in known] if wanted else known
+    related = [name for name in wanted if "." in name]
+    names = [name for name in dict.fromkeys(("id", *wanted)) if name in known] if wanted else known
     columns = {
         name: _writer(tx, entity, entity.fields[name], rows) for name in names if name in entity.fields
     }
+    columns |= {found.path: _related(tx, found) for found in _found(tx, entity, related)}
     made = [{name: write(row, row.get(name)) for name, write in columns.items()} for row in rows]
     extra = [name for name in names if name not in columns]
     if extra and entity.extras is not None:
@@ -38,6 +42,26 @@ def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] 
         for record in made:
             record |= {name: loaded[record["id"]][name] for name in extra}
     return made
+
+
+def _found(tx: Tx, entity: Entity, paths: Iterable[str]) -> list[Found]:
+    return [find_field(tx.schema, tx.actor, entity, path) for path in paths]
+
+
+def _related(tx: Tx, found: Found) -> Write:
+    """What turns a related record's field into JSON; its currency was read with an amount."""
+    spec = found.spec
+    if spec.type != "money":
+        return _writer(tx, found.entity, spec, ())
+    beside = f"{found.path.rpartition('.')[0]}.{spec.currency}"
+
+    def write(row: Record, value: Any) -> Any:
+        if value is None:
+            return None
+        code = row.get(beside) if spec.currency in found.entity.fields else spec.currency
+        return to_major(value, code or business_currency(tx))
+
+    return write
 
 
 def _plain(_row: Record, value: Any) -> Any:
@@ -82,16 +106,31 @@ def currencies_of(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -
 
 
 def _changes(tx: Tx, rows: Sequence[Record]) -> Write:
-    """Events' changes without what is hidden from this actor in the records themselves."""
-    kinds = _kinds_of(tx, rows)
+    """Events' changes without what is hidden from this actor in the records; money as elsewhere."""
+    told = _about(tx, rows)
+    currencies = _event_currencies(tx, told.values())
 
     def write(row: Record, changes: Any) -> Any:
-        entity = kinds.get(row["id"])
+        entity = tx.schema.entities.get(told[row["id"]]["entity"])
         if not changes or entity is None:
-            return None if entity is None else changes
-        return {name: pair for name, pair in changes.items() if _may_see(tx, entity, name)}
+            return changes if entity is not None else None
+        seen = {name: pair for name, pair in changes.items() if _may_see(tx, entity, name)}
+        for name, spec in entity.fields.items():
+            if spec.type == "money" and name in seen:
+                record = currencies.get(told[row["id"]]["record_id"])
+                codes = changes.get(spec.currency) or [record, record]
+                seen[name] = [
+                    None if value is None else to_major(value, _code(spec, code, record, currencies))
+                    for value, code in zip(seen[name], codes, strict=False)
+                ]
+        return seen
 
     return write
+
+
+def _code(spec: Field, code: str | None, record: str | None, currencies: Mapping[str, str]) -> str:
+    fixed = spec.currency if spec.currency.isupper() else ""
+    return fixed or code or record or currencies[""]
 
 
 def _may_see(tx: Tx, entity: Entity, name: str) -> bool:
@@ -100,9 +139,32 @@ def _may_see(tx: Tx, entity: Entity, name: str) -> bool:
     return not name.startswith(OWN_PREFIX)  # a field that admins removed; other names are the event's own
 
 
-def _kinds_of(tx: Tx, rows: Sequence[Record]) -> dict[str, Entity | None]:
-    if not all("entity" in row for row in rows):
+def _about(tx: Tx, rows: Sequence[Record]) -> dict[str, Record]:
+    """What each event speaks of: `entity` and `record_id`, read anew where a row does not hold them."""
+    if not all("entity" in row and "record_id" in row for row in rows):
         table = tx.schema.entity("events").table
-        chosen = sa.select(table.c.id, table.c.entity).where(table.c.id.in_([row["id"] for row in rows]))
-        rows = tx.rows(chosen)
-    return {row["id"]: tx.schema.entities.get(row["entity"]) for row in rows}
+        chosen = sa.select(table.c.id, table.c.entity, table.c.record_id, table.c.changes)
+        rows = tx.rows(chosen.where(table.c.id.in_([row["id"] for row in rows])))
+    return {row["id"]: row for row in rows}
+
+
+def _event_currencies(tx: Tx, events: Iterable[Record]) -> dict[str, str]:
+    """The currencies of records whose events tell amounts, by record; under "" the business's own."""
+    wanted: dict[str, set[str]] = {}
+    beside: dict[str, str] = {}
+    for event in events:
+        entity = tx.schema.entities.get(event["entity"])
+        for name in event.get("changes") or () if entity is not None else ():
+            spec = entity.fields.get(name) if entity is not None else None
+            if spec is not None and spec.type == "money" and entity is not None:
+                ids = wanted.setdefault(entity.name, set())
+                if spec.currency in entity.fields:
+                    ids.add(event["record_id"])
+                    beside[entity.name] = spec.currency
+    found: dict[str, str] = {}
+    for kind, ids in wanted.items():
+        if ids:
+            table = tx.schema.entity(kind).table
+            chosen = sa.select(table.c.id, table.c[beside[kind]].label("code")).where(table.c.id.in_(ids))
+            found |= {row["id"]: row["code"] for row in tx.rows(chosen) if row["code"]}
+    return found | {"": business_currency(tx)} if wanted else found

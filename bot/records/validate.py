@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from bot.errors import InvalidInput
 from bot.records.actor import SYSTEM
 from bot.records.entity import Entity, Field
-from bot.records.query import Comparison, Query, page, parse
+from bot.records.query import Query, holds, parse
 from bot.records.schema import Rule
 from bot.records.tx import Tx
 
@@ -37,7 +37,7 @@ def compiled(pattern: str) -> Any:
 
 def condition_query(tx: Tx, entity: Entity, condition: str) -> Query:
     """A rule's condition as a Query. Raises QueryInvalid."""
-    return parse(entity, SYSTEM, where=condition)
+    return parse(tx.schema, entity, SYSTEM, where=condition)
 
 
 def broken_rules(
@@ -75,11 +75,9 @@ def _concerned(rule: Rule, changed: set[str]) -> bool:
 
 def _applies(tx: Tx, entity: Entity, condition: str, record_id: str) -> bool:
     query = condition_query(tx, entity, condition)
-    this = Comparison("id", "=", (record_id,))
-    asked = Query(entity.name, (*query.where, this), query.order, 1, None, ("id",))
     actor, tx.actor = tx.actor, SYSTEM  # a rule sees the whole record, whoever wrote it
     try:
-        return bool(page(tx, entity, asked).rows)
+        return holds(tx, entity, query, record_id)
     finally:
         tx.actor = actor
 

@@ -104,6 +104,10 @@ def _own_names(scope: Scope, fields: tuple[str, ...]) -> tuple[str, ...]:
 def _with(scope: Scope, statement: sa.Select[Any], paths: tuple[str, ...]) -> sa.Select[Any]:
     """The statement with the related ones among these fields, each under its path."""
     related = [scope.find(path) for path in dict.fromkeys(paths) if "." in path]
+    # An amount says little without its currency.
+    amounts = [found for found in related if found.spec.currency in found.entity.fields]
+    beside = [scope.find(f"{found.path.rpartition('.')[0]}.{found.spec.currency}") for found in amounts]
+    related = list({found.path: found for found in (*related, *beside)}.values())
     columns = (scope.column(found).label(found.path) for found in related)
     return statement.add_columns(*columns) if related else statement
 

@@ -27,6 +27,7 @@ _FORMATS: dict[str, st.SearchStrategy[str]] = {
     "phone": st.builds("+9198765{:05}".format, st.integers(0, 99_999)),
     "email": st.builds("a{}@example.com".format, st.integers(0, 10**9)),
 }
+_NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
 _FIELD = {"entity": "contacts", "label": "Loyalty", "type": "text"}
 _BODIES: dict[str, dict[str, Any]] = {
     "create_custom_fields": _FIELD,
@@ -35,6 +36,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "change_validation_rules": {"message": "Please mend this"},
     "create_access_rules": {"role": "marketer", "entity": "business", "may": "read"},
     "change_access_rules": {"may": "read"},
+    "create_shares": {"entity": "contacts", "record_id": _NOBODY, "user_id": _NOBODY},
     "change_shares": {"level": "read"},
     "change_categories": {"name": "Repairs"},
 }

@@ -155,6 +155,8 @@ def _value(spec: Field) -> Described:
         made["enum"] = list(spec.values)
     elif spec.type == "text":
         made |= {"maxLength": spec.length or LONGEST, "pattern": _NO_NUL}
+    elif spec.name == "probability":
+        made |= {"minimum": 0, "maximum": 100}
     elif spec.type == "integer":
         limit = 2**31 if type(spec.column.type) is sa.Integer else 2**53
         made |= {"minimum": 1 - limit, "maximum": limit - 1}

@@ -67,6 +67,10 @@ lint: $(VENV)/.test ## Style and formatting
 types: $(VENV)/.test ## Strict types
 	@$(BIN)/python -m mypy --no-error-summary
 
+.PHONY: conformance
+conformance: $(VENV)/.test ## The running API against its own description, every check on (minutes)
+	@$(BIN)/python -m tests.support.conformance --continue-on-failure --workers 2
+
 .PHONY: bench
 bench: $(VENV)/.test ## Hot paths against the same work's bare statements
 	@$(BIN)/python -m bot bench turn

@@ -30,12 +30,13 @@ async def run(folder: Path, *options: str) -> tuple[int, str]:
             url = client.make_url("/api/v1/openapi.json")
             process = await asyncio.create_subprocess_exec(
                 Path(sysconfig.get_path("scripts")) / "schemathesis",
+                f"--config-file={ROOT / 'schemathesis.toml'}",
                 "run",
                 str(url),
                 f"--header=Authorization: Bearer {business.keys['admin']}",
                 "--no-color",
                 *options,
-                cwd=ROOT,
+                cwd=folder,  # it keeps notes where it stands
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

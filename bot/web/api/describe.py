@@ -125,6 +125,9 @@ def _body(schema: Schema, entity: Entity, required: list[str], *, changing: bool
         name: _told(schema, entity, spec, _taken(entity, spec, changing=changing))
         for name, spec in _settable(entity).items()
     }
+    if "entity" in properties:
+        kinds = [kind.name for kind in schema.entities.values() if kind.main or entity.name == "access_rules"]
+        properties["entity"] = {"type": "string", "enum": kinds, "description": "A kind of record."}
     for extra in extras_of(entity):
         properties[extra] = {"type": ["array", "null"], "items": _EXTRAS[extra], "maxItems": 50}
     made: Described = {"type": "object", "additionalProperties": False, "properties": properties}
@@ -152,6 +155,8 @@ def _value(spec: Field) -> Described:
         made["enum"] = list(spec.values)
     elif spec.type == "text":
         made |= {"maxLength": spec.length or LONGEST, "pattern": _NO_NUL}
+    elif spec.name == "probability":
+        made |= {"minimum": 0, "maximum": 100}
     elif spec.type == "integer":
         limit = 2**31 if type(spec.column.type) is sa.Integer else 2**53
         made |= {"minimum": 1 - limit, "maximum": limit - 1}
@@ -200,7 +205,7 @@ def field_names(schema: Schema, entity: Entity) -> list[str]:
     names = [*shown_fields(entity), *extras_of(entity)]
     for relation, kind in relations_of(schema, entity).items():
         target = schema.entity(kind)
-        names += [f"{relation}.{name}" for name in shown_fields(target)]
+        names += [f"{relation}.{name}" for name in (*shown_fields(target), *extras_of(target))]
     return names
 
 

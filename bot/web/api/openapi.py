@@ -146,15 +146,17 @@ _SHARED: dict[str, Described] = {
     },
     "summary": {
         "type": "object",
-        "required": ["data"],
+        "required": ["data", "more"],
         "properties": {
             "data": {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "description": "Under each name in `by` and `of`: its value in this group.",
+                    "description": "Under each name in `by` and `of`: its value in this group. Amounts of "
+                    "different currencies are different groups, with `currency`.",
                 },
-            }
+            },
+            "more": {"type": "boolean", "description": "There are more groups than are shown."},
         },
     },
     "bulk_results": {
@@ -352,6 +354,13 @@ def _parameter(schema: Schema, route: "Route", name: str) -> Described:
     parameter: Described = {"name": name, "in": "query"}
     if name == "cursor" and route.answers == "timeline":
         return {**parameter, "description": "`next_cursor` of the page before.", "schema": ID}
+    if name == "order" and route.answers == "summary":
+        text = "The order of the groups, as `count desc`: by what is counted or grouped."
+        return {
+            **parameter,
+            "description": text,
+            "schema": {"type": "string", "format": "samvad-summary-order"},
+        }
     if name in _QUERIES:
         description, described = _QUERIES[name]
         return {**parameter, "description": description, "schema": described}

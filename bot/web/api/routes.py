@@ -63,7 +63,8 @@ class Route:
 def _of_kind(kind: Kind) -> Iterator[Route]:
     path, name, words = f"{ROOT}/{kind.path}", kind.name, kind.words
     one = f"{path}/{{id}}"
-    read, write = ("read", name), kind.entity.takes
+    read: tuple[Action, str] = ("read", name)
+    write = kind.entity.takes
     yield Route(
         "GET",
         path,
@@ -74,6 +75,17 @@ def _of_kind(kind: Kind) -> Iterator[Route]:
         read,
         kind=kind,
         parameters=(*records.LIST_PARAMETERS, *(("deleted",) if "delete" in write else ())),
+    )
+    yield Route(
+        "GET",
+        f"{path}/summary",
+        partial(records.summarise, name=name),
+        f"summarise_{name}",
+        f"The {words} counted and added up.",
+        "summary",
+        read,
+        kind=kind,
+        parameters=records.SUMMARY_PARAMETERS,
     )
     yield Route(
         "GET",

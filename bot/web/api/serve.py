@@ -25,6 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMITER: web.AppKey[Limiter] = web.AppKey("api_limiter", Limiter)
 RUNNING: web.AppKey[set[tuple[str | None, str]]] = web.AppKey("api_running", set)
 """Keys of idempotent requests that this process is working on, by user."""
+_LIMITS: web.RequestKey[dict[str, str]] = web.RequestKey("limits", dict)
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
@@ -111,7 +112,7 @@ def _limit(request: web.Request, digest: str) -> None:
     """Count the request. Raises TooMany; what is left goes with every answer to it."""
     limiter = request.app[LIMITER]
     wait, headers = limiter.take(digest)
-    request["limits"] = headers
+    request[_LIMITS] = headers
     if wait:
         raise TooMany(
             f"This key may send {limiter.rate} requests a minute; try again in {wait} s", retry_after=wait
@@ -120,7 +121,7 @@ def _limit(request: web.Request, digest: str) -> None:
 
 async def tell_limits(request: web.Request, response: web.StreamResponse) -> None:
     """Put what is left of the limit on every answer, refusals too."""
-    response.headers.update(request.get("limits", {}))
+    response.headers.update(request.get(_LIMITS, {}))
 
 
 async def _body(request: web.Request, route: "Route") -> tuple[bytes, dict[str, object]]:

@@ -127,6 +127,8 @@ def _typed(entity: Entity, values: dict[str, Any]) -> dict[str, Any]:
         spec = entity.fields.get(name)
         if spec is not None and isinstance(value, str) and spec.type in _NO_TEXTS:
             raise InvalidInput(f"{name} takes {_NO_TEXTS[spec.type]}, not a text", field=name)
+        if spec is not None and spec.type != "text" and isinstance(value, str) and not value.strip():
+            raise InvalidInput(f"{name} is emptied by null, not by an empty text", field=name)
     return values
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot import metrics
 from bot.adapter import Features
-from bot.conversations import gate, inbox, timer
+from bot.conversations import gate, inbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import lanes
 from bot.crm.activity import add_task
@@ -22,6 +22,7 @@ from bot.ids import new_id
 from bot.pipeline import files
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
+from bot.records import timer
 from bot.records.tx import Record, Tx
 from bot.records.write import find, update
 

@@ -50,6 +50,8 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     tx.event(entity, record_id, "created", changes, _contact_of(entity, given, record_id), reason)
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
+    if entity.after is not None:
+        entity.after(tx, None, {**dict.fromkeys(entity.table.c.keys()), **given})
     return record_id
 
 
@@ -92,6 +94,9 @@ def update(
     tx.event(entity, before["id"], action, told, _contact_of(entity, before, before["id"]), reason)
     if "tags" in changes:
         tags.keep(tx, entity, before["id"], changes["tags"][1] or ())
+    if entity.after is not None:
+        now = {name: after for name, (_, after) in changes.items()}
+        entity.after(tx, before, {**before, **now, "version": before["version"] + 1})
     return True
 
 
@@ -130,6 +135,9 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
         raise VersionConflict(f"{entity.name} {before['id']} was changed meanwhile", id=before["id"])
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
+    if entity.after is not None:
+        row = expanded(entity, {**before, "deleted_at": None, "version": before["version"] + 1})
+        entity.after(tx, *((row, None) if deleted else (None, row)))
 
 
 def find(tx: Tx, entity: Entity, record_id: str, *, writing: bool = False) -> Record | None:

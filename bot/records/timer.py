@@ -1,4 +1,4 @@
-"""Timers: what is to happen later, as rows written in the turn's transaction. Losing the queue loses nothing.
+"""Timers: what is to happen later, as rows of the transaction that wants it. Losing the queue loses nothing.
 
 States: waiting → handed (given to a worker under a lease) → done; cancelled.
 """

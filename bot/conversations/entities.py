@@ -1,7 +1,5 @@
 """Every record kind by the name the API and queries use: the one dict, no discovery."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from bot.conversations.channel_account import CHANNEL_ACCOUNT
@@ -9,12 +7,13 @@ from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE
 from bot.conversations.template import TEMPLATE
 from bot.crm.account import ACCOUNT
-from bot.crm.activity import ACTIVITY
+from bot.crm.activity import ACTIVITY, ACTIVITY_LINK, ATTENDEE
 from bot.crm.article import ARTICLE
 from bot.crm.business import BUSINESS_PROFILE
 from bot.crm.case import CASE
 from bot.crm.consent import CONSENT
 from bot.crm.contact import CONTACT, IDENTITY
+from bot.crm.file import FILE, FILE_VERSION
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.opportunity import OPPORTUNITY, STAGE
@@ -25,26 +24,14 @@ from bot.records.actor import Actor
 from bot.records.definitions import ACCESS_RULE, CUSTOM_FIELD, VALIDATION_RULE
 from bot.records.entity import Entity
 from bot.records.events import events, make_entity
-from bot.records.permissions import allowed, row_filter
+from bot.records.permissions import of_visible
 from bot.records.shares import SHARE
 
 
 def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] | None:
     """An event is seen by who sees the record it speaks of."""
-    if actor.sees_everything:
-        return None
-    conditions = []
-    for entity in ENTITIES.values():
-        if entity.name in ("events", "users") or not allowed(actor, "read", entity.name):
-            continue
-        mine = row_filter(actor, entity)
-        of_kind = events.c.entity == entity.name
-        if mine is None:
-            conditions.append(of_kind)
-        else:
-            seen: Any = sa.select(entity.table.c.id).where(mine)
-            conditions.append(sa.and_(of_kind, events.c.record_id.in_(seen)))
-    return sa.or_(*conditions)
+    told = [entity for entity in ENTITIES.values() if entity.name not in ("events", "users")]
+    return of_visible(actor, told, events.c.entity, events.c.record_id)
 
 
 EVENT = make_entity(_of_visible_records)
@@ -63,6 +50,10 @@ ENTITIES: dict[str, Entity] = {
         STAKEHOLDER,
         CASE,
         ACTIVITY,
+        ACTIVITY_LINK,
+        ATTENDEE,
+        FILE,
+        FILE_VERSION,
         CONVERSATION,
         MESSAGE,
         ARTICLE,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.crm.activity import add_note
+from bot.crm.activity import PRIORITIES, add_note
 from bot.records.entity import Entity, entity
 from bot.records.numbers import next_number
 from bot.records.tx import Record, Tx
@@ -13,7 +13,6 @@ from bot.records.write import create, update
 from bot.storage import Id
 
 CASE_STATUSES = ("new", "open", "pending", "resolved", "closed")
-PRIORITIES = ("low", "normal", "high", "urgent")
 
 CASE: Entity = entity(
     "cases",

@@ -16,8 +16,9 @@ from bot.conversations.conversation import CONVERSATION, change_owner, get_conve
 from bot.conversations.lane import NewLane, ensure_lanes, lanes
 from bot.conversations.message import MESSAGE, messages
 from bot.conversations.template import as_template, get_template
-from bot.crm.activity import add_note, finish_call_backs
+from bot.crm.activity import add_note
 from bot.crm.address import normal_phone
+from bot.crm.call import finish_call_backs
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id

@@ -19,7 +19,7 @@ from bot.crm.lead import open_lead_of
 from bot.crm.notification import notify_user
 from bot.crm.user import staff_to_tell
 from bot.ids import new_id
-from bot.pipeline import files
+from bot.pipeline import files, reminders
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
 from bot.records import timer
@@ -160,5 +160,6 @@ TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
     "handoff_escalation": _escalate_handoff,
     "case_escalation": _escalate_case,
     files.TIMER: files.ask_again,
+    **reminders.TIMERS,
 }
 """Every kind of timer and what it does."""

@@ -17,6 +17,7 @@ from bot.crm import invitation, series
 from bot.crm.activity import ACTIVITY, ATTENDEE
 from bot.crm.calendar_reply import Reply, read_reply
 from bot.crm.contact import CONTACT
+from bot.crm.feed import entry_of
 from bot.crm.guests import guests_of
 from bot.crm.notification import notify_user
 from bot.crm.recurrence import zone_info
@@ -155,42 +156,6 @@ def _words(
     return subject, "\n\n".join(lines)
 
 
-def entry_of(
-    row: Record,
-    found: Record | None,
-    *,
-    whole: bool = False,
-    uid: str = "",
-    sequence: int | None = None,
-    hidden: frozenset[str] = frozenset(),
-    excluded: tuple[datetime, ...] = (),
-) -> calendar.Entry:
-    """An activity as a calendar shows it: by itself, as one occurrence of its series, or `whole` as all of it.
-
-    `hidden` fields are left out."""
-    times = dict(row)
-    if whole and found is not None:
-        times |= {**(found["template"] or {}), **series.values_at(found, row["kind"], found["starts_at"])}
-    said = {name: "" if name in hidden else times[name] or "" for name in ("subject", "body", "location")}
-    return calendar.Entry(
-        uid=uid or (found["uid"] if found is not None else row["id"]),
-        kind=row["kind"],
-        summary=said["subject"],
-        start=times["starts_at"],
-        end=times["ends_at"],
-        due=times["due_at"],
-        done_at=None if whole else row["done_at"],
-        all_day=times["all_day"],
-        zone=(found["zone"] if found is not None else row["zone"]) or "UTC",
-        rrule=found["rrule"] if whole and found is not None else "",
-        excluded=excluded,
-        recurrence_id=row["occurs_at"] if found is not None and not whole else None,
-        sequence=row["sequence"] if sequence is None else sequence,
-        description=said["body"],
-        location=said["location"],
-    )
-
-
 # --- in --------------------------------------------------------------------------------------------
 
 
@@ -253,7 +218,9 @@ def _span(moment: date, zone: str) -> tuple[datetime, datetime]:
 def _answer(tx: Tx, reply: Reply, guest: Record, row: Record) -> None:
     """An answer to an older version of it is none to this one."""
     answer = _ANSWERS.get(reply.answer)
-    if answer is None or reply.sequence < row["sequence"]:
+    whole = guest["series_id"] is not None and reply.recurrence_id is None
+    found = series.find_series(tx, guest["series_id"]) if whole else None
+    if answer is None or reply.sequence < (row if found is None else found)["sequence"]:
         return
     values: Mapping[str, Any] = {"answer": answer, "comment": reply.comment[:500] or None}
     if guest["series_id"] is not None and reply.recurrence_id is not None:

@@ -12,6 +12,7 @@ from bot.messages import OutboundMessage
 from bot.pipeline import invitations, retention
 from bot.pipeline.timers import fire
 from bot.records.actor import SYSTEM
+from bot.records.replies import forget_replies
 from bot.records.tx import Record, Tx
 from bot.records.write import find, update
 from bot.storage.partitions import ensure_partitions
@@ -109,4 +110,9 @@ async def _tidy_files(app: App) -> dict[str, int]:
 
 def _tidy(tx: Tx) -> dict[str, int]:
     made = ensure_partitions(tx.connection, clock.now())
-    return {"keys": inbox.forget_keys(tx), "rows": outbox.forget_sent(tx), "partitions": len(made)}
+    return {
+        "keys": inbox.forget_keys(tx),
+        "rows": outbox.forget_sent(tx),
+        "replies": forget_replies(tx),
+        "partitions": len(made),
+    }

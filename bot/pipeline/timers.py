@@ -137,7 +137,6 @@ def _escalate_case(tx: Tx, runtime: Runtime, row: Record) -> None:
     link = f"/console/conversations/{case['conversation_id']}" if case["conversation_id"] else "/console"
     _tell(tx, level, "notify.case_waiting", data, link)
     update(tx, CASE, case, {"escalation_level": level + 1}, action="escalated")
-    tx.notify("case", case["id"])
     timer.set_timer(tx, row["kind"], row["subject_id"], tx.now + _interval(runtime))
 
 

@@ -138,6 +138,17 @@ class Tx:
         """Update rows at the end, like `later`."""
         self._later.append(update.of(self.dialect, rows))
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail by itself: what it wrote, and was to write and tell, is undone."""
+        told, waiting, noticed = len(self._events), len(self._later), len(self.notices)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self._events[told:], self._later[waiting:], self.notices[noticed:]
+            raise
+
     def flush(self) -> None:
         """Carry out what waits, the events with it; `transaction` does it before the commit."""
         if self._events:

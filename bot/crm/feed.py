@@ -67,7 +67,8 @@ def read_feed(tx: Tx, user_id: str, name: str) -> bytes | None:
     rows = _rows(tx, actor)
     every = {row["series_id"] for row in rows if row["series_id"] is not None}
     found = {
-        row["id"]: row for row in tx.rows(sa.select(series.series).where(series.series.c.id.in_(sorted(every))))
+        row["id"]: row
+        for row in tx.rows(sa.select(series.series).where(series.series.c.id.in_(sorted(every))))
     }
     theirs = {row["id"] for row in rows}
     hidden = frozenset(one for one in ("subject", "body", "location") if not visible(actor, ACTIVITY, one))
@@ -93,7 +94,9 @@ def _rows(tx: Tx, actor: Actor) -> list[Record]:
     mine = sa.or_(
         table.c.owner_id == actor.id,
         table.c.id.in_(sa.select(guests.c.activity_id).where(taking_part)),
-        table.c.series_id.in_(sa.select(guests.c.series_id).where(taking_part, guests.c.series_id.is_not(None))),
+        table.c.series_id.in_(
+            sa.select(guests.c.series_id).where(taking_part, guests.c.series_id.is_not(None))
+        ),
     )
     when = sa.or_(
         sa.and_(table.c.kind == "task", table.c.due_at.between(since, until)),

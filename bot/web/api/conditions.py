@@ -36,5 +36,7 @@ def check(if_match: str, record: Mapping[str, Any]) -> None:
     version = str(record["version"])
     if version not in {tag.partition("-")[0] for tag in _tags(if_match, "If-Match")}:
         raise Stale(
-            f"The record is at version {version} by now; read it again", id=record["id"], version=record["version"]
+            f"The record is at version {version} by now; read it again",
+            id=record["id"],
+            version=record["version"],
         )

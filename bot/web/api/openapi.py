@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import describe
+from bot.web.api import describe, files
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS, Kind
@@ -107,6 +107,26 @@ _SHARED: dict[str, Described] = {
         "required": ["id", "owner"],
         "properties": {"id": ID, "owner": {"type": "string", "enum": ["bot", "human"]}},
     },
+    "completed": {
+        "type": "object",
+        "required": ["id", "follow_up_id"],
+        "properties": {"id": ID, "follow_up_id": {"type": ["string", "null"], "format": "uuid"}},
+    },
+    "changed_series": {
+        "type": "object",
+        "required": ["id", "series_id"],
+        "properties": {"id": ID, "series_id": {**ID, "description": "The series that goes on."}},
+    },
+    "deleted_series": {
+        "type": "object",
+        "required": ["id", "deleted"],
+        "properties": {"id": ID, "deleted": {"type": "integer", "description": "How many went."}},
+    },
+    "calendar_address": {
+        "type": "object",
+        "required": ["url"],
+        "properties": {"url": {"type": "string", "description": "Who has it reads your calendar."}},
+    },
     "summary": {
         "type": "object",
         "required": ["data"],
@@ -198,6 +218,8 @@ def document(schema: Schema, routes: "Iterable[Route]") -> Described:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(schema, route, names)
         if route.body is not None:
             bodies[route.body.name] = route.body.schema(schema)
+    for path, methods_of in files.described().items():
+        paths.setdefault(path, {}).update(methods_of)
     paths["/api/v1/openapi.json"] = {"get": _openapi_itself()}
     records = {kind.name: describe.record(schema, kind.name) for kind in KINDS.values()}
     pages = {f"{name}_page": _page(_of_schema(name)) for name in records}

@@ -3,9 +3,8 @@
 from aiohttp import web
 
 from bot.web.keys import APP
-from bot.web.pages import calendar
+from bot.web.pages import calendar, unsubscribe
 from bot.web.pages import help as help_pages
-from bot.web.pages import unsubscribe
 from bot.web.pages.files import linked_file
 from bot.web.pages.home import home
 from bot.web.pages.site import install, pick_language

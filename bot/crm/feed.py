@@ -66,10 +66,8 @@ def read_feed(tx: Tx, user_id: str, name: str) -> bytes | None:
         return None
     rows = _rows(tx, actor)
     every = {row["series_id"] for row in rows if row["series_id"] is not None}
-    found = {
-        row["id"]: row
-        for row in tx.rows(sa.select(series.series).where(series.series.c.id.in_(sorted(every))))
-    }
+    known = sa.select(series.series).where(series.series.c.id.in_(sorted(every)))
+    found = {row["id"]: row for row in tx.rows(known)}
     theirs = {row["id"] for row in rows}
     hidden = frozenset(one for one in ("subject", "body", "location") if not visible(actor, ACTIVITY, one))
     entries: list[Entry] = []
@@ -91,12 +89,11 @@ def _rows(tx: Tx, actor: Actor) -> list[Record]:
     taking_part = sa.and_(
         guests.c.user_id == actor.id, guests.c.deleted_at.is_(None), guests.c.answer != "declined"
     )
+    in_series = sa.select(guests.c.series_id).where(taking_part, guests.c.series_id.is_not(None))
     mine = sa.or_(
         table.c.owner_id == actor.id,
         table.c.id.in_(sa.select(guests.c.activity_id).where(taking_part)),
-        table.c.series_id.in_(
-            sa.select(guests.c.series_id).where(taking_part, guests.c.series_id.is_not(None))
-        ),
+        table.c.series_id.in_(in_series),
     )
     when = sa.or_(
         sa.and_(table.c.kind == "task", table.c.due_at.between(since, until)),

@@ -18,7 +18,7 @@ from bot.media.sniff import HEAD, sniff
 from bot.messages import clean
 from bot.records.change import read_values
 from bot.records.permissions import require
-from bot.records.show import show
+from bot.records.show import shown
 from bot.records.tx import Tx
 from bot.records.write import get
 from bot.web.api.call import Answer
@@ -107,7 +107,7 @@ def _add_version(tx: Tx, file_id: str, form: _Form) -> Answer:
 
 def _shown(tx: Tx, file_id: str) -> Answer:
     row = get(tx, FILE, file_id)
-    (body,) = show(tx, FILE, [row])
+    (body,) = shown(tx, FILE, [row])
     return Answer(body, 201, row["version"], f"{ROOT}/{file_id}").written()
 
 
@@ -157,10 +157,8 @@ async def _read(request: web.Request, app: App, known: tuple[str, ...]) -> _Form
         parts = await request.multipart()
         while (part := await parts.next()) is not None:
             if not isinstance(part, BodyPartReader) or part.name not in ("file", *known):
-                shown = str(getattr(part, "name", ""))[:40]
-                raise InvalidInput(
-                    f"There is no part {shown!r} here; send file, {', '.join(known)}", field="file"
-                )
+                shown, takes = str(getattr(part, "name", ""))[:40], ", ".join(("file", *known))
+                raise InvalidInput(f"There is no part {shown!r} here; send {takes}", field="file")
             if part.name == "file":
                 await _store(app, part, form, most)
             else:
@@ -214,12 +212,12 @@ def described() -> Mapping[str, Described]:
     file: Described = {
         "type": "string",
         "contentMediaType": UNKNOWN,
-        "description": "The file, with its name.",
+        "description": "With its name.",
     }
     texts: dict[str, Described] = {
         "entity": {
             **text,
-            "description": "The kind of the record that holds the file: `cases`, `contacts`, …",
+            "description": "The kind of the record that holds it: `cases`, `contacts`, …",
         },
         "record_id": {**ID, "description": "The id of that record."},
         "name": {**text, "description": "Its name, where it is not that of the part."},
@@ -239,9 +237,7 @@ def described() -> Mapping[str, Described]:
     return {
         ROOT: {"post": _described("add_file", "Put a file to a record.", {**texts, "file": file}, [])},
         f"{ROOT}/{{id}}/versions": {
-            "post": _described(
-                "replace_file", "A newer version of a file; the older ones stay.", newer, [one]
-            )
+            "post": _described("replace_file", "A newer version; the older ones stay.", newer, [one])
         },
         f"{ROOT}/{{id}}/content": {
             "get": {

@@ -1,4 +1,4 @@
-"""`/calendar/{token}.ics`: a user's calendar for their calendar program. The address itself is the permission."""
+"""`/calendar/{token}.ics`: a user's calendar, for their calendar program. The address is the permission."""
 
 import hashlib
 

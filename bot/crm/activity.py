@@ -39,6 +39,8 @@ _TOLD = frozenset({"subject", "body", "starts_at", "ends_at", "all_day", "locati
 def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
     if "about" in values or "about_id" in values:
         _check_about(tx, {**(before or {}), **values}, values)
+    if before is not None and values.get("starts_at") and "ends_at" not in values:
+        values["ends_at"] = moved_end(before, values["starts_at"])
     _check_times({**(before or {}), **values}, values)
     _settle_series(tx, before, values)
     if before is not None and "sequence" not in values and values.keys() & _TOLD:
@@ -58,6 +60,15 @@ def _check_about(tx: Tx, both: dict[str, Any], values: dict[str, Any]) -> None:
     target = target_of(tx, kind, str(record_id), "about")
     if not both.get("contact_id"):
         values["contact_id"] = record_id if kind == "contacts" else target.get("contact_id")
+
+
+def moved_end(row: Record, start: datetime) -> datetime | None:
+    """Who moves the start moves the end with it."""
+    end: datetime | None = row["ends_at"]
+    if end is None or row["starts_at"] is None:
+        return end
+    moved: datetime = start + (end - row["starts_at"])
+    return moved
 
 
 def _check_times(both: dict[str, Any], values: dict[str, Any]) -> None:

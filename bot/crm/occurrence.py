@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm import invitation, links, series
-from bot.crm.activity import ACTIVITY, ATTENDEE, OUTCOMES, add_note, add_task
+from bot.crm.activity import ACTIVITY, ATTENDEE, OUTCOMES, add_note, add_task, moved_end
 from bot.crm.guests import guests_of
 from bot.crm.recurrence import remaining, until
 from bot.errors import Conflict, InvalidInput
@@ -82,7 +82,9 @@ def change_future(tx: Tx, activity_id: str, values: Mapping[str, Any]) -> str:
         raise InvalidInput(f"{wrong[0]} is changed for one occurrence at a time", field=wrong[0])
     rule = values.get("rrule") or remaining(old["rrule"], old["starts_at"], old["zone"], row["occurs_at"])
     ends = until(old["rrule"], old["starts_at"], old["zone"], row["occurs_at"])
-    both = {**row, **values} | ({} if "ends_at" in values else {"ends_at": _end(row, values)})
+    both = {**row, **values}
+    if values.get("starts_at") and "ends_at" not in values:
+        both["ends_at"] = moved_end(row, values["starts_at"])
     new = series.succeed(tx, old, both, rule, whole=ends is None)
     template = series.shared(both)
     guests = [one for one in guests_of(tx, row) if one["series_id"] is not None]
@@ -128,15 +130,6 @@ def _of_series(tx: Tx, activity_id: str) -> tuple[Record, Record]:
     if row["done_at"] is not None:
         raise Conflict("This one is done; choose the next", reason="done")
     return row, found
-
-
-def _end(row: Record, values: Mapping[str, Any]) -> datetime | None:
-    """Who moves the start moves the end with it."""
-    end: datetime | None = row["ends_at"]
-    if end is None or values.get("starts_at") is None:
-        return end
-    moved: datetime = values["starts_at"] + (end - row["starts_at"])
-    return moved
 
 
 def _later(tx: Tx, row: Record) -> list[Record]:

@@ -14,8 +14,7 @@ MOST_MINUTES = 60 * 24 * 28
 
 def moment_of(row: Record) -> datetime | None:
     """When a task is due, or when what stands in a calendar begins."""
-    moment: datetime | None = row["due_at"] if row["kind"] == "task" else row["starts_at"]
-    return moment
+    return row.get("due_at" if row["kind"] == "task" else "starts_at")
 
 
 def follow(tx: Tx, before: Record | None, now: Record | None) -> None:

@@ -3,6 +3,7 @@
     SamvadError                     one root: code, HTTP status, data, a key in locales/
     ├── InvalidInput          400   what was sent cannot be used; says which field and why
     │   ├── QueryInvalid      400   a `where` or `order` that does not parse; carries the position
+    │   ├── NoSuchTarget      409   an id or name that points to nothing the actor sees
     │   ├── KeyReused         422   an Idempotency-Key that belongs to another request
     │   └── TooLarge          413   a body, message or file over its limit
     ├── NotSignedIn           401   no key, a forged key, an ended session
@@ -64,6 +65,13 @@ class TooLarge(InvalidInput):
 
     code = "too_large"
     status = 413
+
+
+class NoSuchTarget(InvalidInput):
+    """Rightly written, but it points to no record that the actor sees; `data["field"]` names the field."""
+
+    code = "no_such_target"
+    status = 409
 
 
 class KeyReused(InvalidInput):

@@ -179,6 +179,7 @@ ACTIVITY: Entity = entity(
     title="subject",
     prepare=_prepare,
     after=_after,
+    about=("about", "about_id"),
     main=True,
 )
 
@@ -204,6 +205,7 @@ ACTIVITY_LINK: Entity = entity(
     prepare=links.prepare,
     guard=links.guard,
     after=links.after,
+    about=("entity", "record_id"),
     takes=frozenset({"create", "delete"}),
     scope="parent",
     parent=lambda actor, writing: through_activity(actor, ACTIVITY_LINK.table.c.activity_id, writing),

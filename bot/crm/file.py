@@ -102,6 +102,7 @@ FILE: Entity = entity(
     title="name",
     prepare=_prepare,
     after=_after,
+    about=("entity", "record_id"),
     takes=frozenset({"update", "delete"}),
     scope="parent",
     parent=_seen,

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import Conflict, InvalidInput
+from bot.errors import Conflict, InvalidInput, NoSuchTarget
 from bot.records.actor import Actor
 from bot.records.bulk import change_all
 from bot.records.entity import EVERYTHING, Entity, entity
@@ -58,7 +58,7 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         stage = tx.row(_by_name, {"name": values["stage"]})
         if stage is None:
             known = tx.execute(_names).scalars().all()
-            raise InvalidInput(
+            raise NoSuchTarget(
                 f"There is no stage {values['stage']!r}; one of {', '.join(known)}",
                 field="stage",
                 expected=list(known),

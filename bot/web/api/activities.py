@@ -11,6 +11,7 @@ from bot.records.given import read_value
 from bot.records.tx import Tx
 from bot.web.api.bodies import Body, Text
 from bot.web.api.call import Answer, Call
+from bot.web.api.describe import ID, Described
 
 COMPLETION = Body(
     "Completion",
@@ -21,6 +22,30 @@ COMPLETION = Body(
         "follow_up_due": Text("When that is due.", "2026-03-02T04:30:00Z", 40, required=False),
     },
 )
+
+SCHEMAS: dict[str, Described] = {
+    "completed": {
+        "type": "object",
+        "required": ["id", "follow_up_id"],
+        "properties": {"id": ID, "follow_up_id": {"type": ["string", "null"], "format": "uuid"}},
+    },
+    "changed_series": {
+        "type": "object",
+        "required": ["id", "series_id"],
+        "properties": {"id": ID, "series_id": {**ID, "description": "The series that goes on."}},
+    },
+    "deleted_series": {
+        "type": "object",
+        "required": ["id", "deleted"],
+        "properties": {"id": ID, "deleted": {"type": "integer", "description": "How many went."}},
+    },
+    "calendar_address": {
+        "type": "object",
+        "required": ["url"],
+        "properties": {"url": {"type": "string", "description": "Who has it reads your calendar."}},
+    },
+}
+"""What these operations answer."""
 
 
 def post_complete(tx: Tx, call: Call) -> Answer:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -22,7 +23,8 @@ JsonSchema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text field of a body. `values`: it is one of these; `id`: it is a record's id; `many`: a list."""
+    """A text field of a body. `values`: it is one of these; `id`: it is a record's id; `moment`: an instant;
+    `many`: a list."""
 
     description: str
     example: str
@@ -30,6 +32,7 @@ class Text:
     required: bool = True
     values: tuple[str, ...] = ()
     id: bool = False
+    moment: bool = False
     many: bool = False
 
     def schema(self) -> JsonSchema:
@@ -39,6 +42,8 @@ class Text:
             one |= {"enum": list(self.values)}
         elif self.id:
             one |= {"format": "uuid"}
+        elif self.moment:
+            one |= {"format": "date-time"}
         else:
             one |= {"minLength": int(self.required), "maxLength": self.most}
             # Not of white space alone, and no character that the databases refuse.
@@ -55,16 +60,18 @@ class Body:
 
     name: str
     fields: Mapping[str, Text]
-    required = True
+    one_of: tuple[str, ...] = ()
+    """Just one of these is given."""
 
     def schema(self, _schema: Schema) -> JsonSchema:
         """As JSON Schema."""
-        return {
+        made: JsonSchema = {
             "type": "object",
             "additionalProperties": False,
             "required": [name for name, text in self.fields.items() if text.required],
             "properties": {name: text.schema() for name, text in self.fields.items()},
         }
+        return {**made, "oneOf": [{"required": [name]} for name in self.one_of]} if self.one_of else made
 
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The fields, checked; what is not given is empty. Raises InvalidInput."""
@@ -78,7 +85,6 @@ class Described:
 
     name: str
     describe: Callable[[Schema], JsonSchema]
-    required = True
 
     def schema(self, schema: Schema) -> JsonSchema:
         """As JSON Schema."""
@@ -191,8 +197,20 @@ def _one(name: str, text: Text, value: Any) -> str:
         if not is_id(value):
             raise InvalidInput(f"{name} is no id", field=name)
         return value.lower()
+    if text.moment:
+        return _moment(name, value)
     if text.required and not value.strip():
         raise InvalidInput(f"{name} is empty: {text.description}", field=name)
     if len(value) > text.most:
         raise InvalidInput(f"{name} has at most {text.most} characters", field=name, limit=text.most)
+    return value
+
+
+def _moment(name: str, value: str) -> str:
+    try:
+        zone = datetime.fromisoformat(value.upper()).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise InvalidInput(f"{name} takes a moment with its zone (2026-01-31T09:30:00Z)", field=name)
     return value

@@ -136,7 +136,7 @@ def _taken(entity: Entity, spec: Field, *, changing: bool) -> Described:
     by_default = spec.name in entity.defaults and (spec.type == "text" or not changing)
     if spec.nullable or spec.custom or by_default:
         return _or_null(made)
-    return {**made, "minLength": 1, "pattern": _SOME} if spec.type == "text" else made
+    return {**made, "minLength": 1, "pattern": _SOME} if made.get("pattern") == _NO_NUL else made
 
 
 def _value(spec: Field) -> Described:
@@ -144,6 +144,10 @@ def _value(spec: Field) -> Described:
     made = dict(_TYPES[spec.type])
     if spec.name == "currency":
         return {"$ref": "#/components/schemas/currency"}
+    if spec.name == "country":
+        return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["IN"]}
+    if spec.name == "email":
+        return {"type": "string", "format": "email", "maxLength": spec.length, "minLength": 3}
     if spec.values:
         made["enum"] = list(spec.values)
     elif spec.type == "text":
@@ -162,7 +166,7 @@ def _value(spec: Field) -> Described:
 
 def bulk(schema: Schema, name: str) -> Described:
     """The body of a bulk request."""
-    entity = schema.entity(name)
+    path = f"api/v1/{schema.entity(name).name.replace('_', '-')}"
     version = {"type": "integer", "description": "Refused where the record is at another by now."}
 
     def row(operation: str, required: list[str], **properties: Any) -> Described:
@@ -173,10 +177,11 @@ def bulk(schema: Schema, name: str) -> Described:
             "properties": {"op": {"const": operation}, **properties},
         }
 
-    new, changed = (f"#/components/schemas/{entity.name}_{end}" for end in ("new", "change"))
+    new = {"type": "object", "description": f"As the body of `POST /{path}`."}
+    changed = {"type": "object", "description": f"As the body of `PATCH /{path}/{{id}}`."}
     rows = [
-        row("create", ["values"], values={"$ref": new}),
-        row("change", ["id", "values"], id=ID, values={"$ref": changed}, version=version),
+        row("create", ["values"], values=new),
+        row("change", ["id", "values"], id=ID, values=changed, version=version),
         row("delete", ["id"], id=ID, version=version),
     ]
     return {

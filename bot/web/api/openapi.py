@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import describe, files
+from bot.web.api import activities, describe, files
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
-from bot.web.api.kinds import KINDS, Kind
+from bot.web.api.kinds import KINDS
 from bot.web.api.records import MAX_LIMIT
 from bot.web.errors import PROBLEM
 
@@ -107,25 +107,43 @@ _SHARED: dict[str, Described] = {
         "required": ["id", "owner"],
         "properties": {"id": ID, "owner": {"type": "string", "enum": ["bot", "human"]}},
     },
-    "completed": {
+    **activities.SCHEMAS,
+    "left": {
         "type": "object",
-        "required": ["id", "follow_up_id"],
-        "properties": {"id": ID, "follow_up_id": {"type": ["string", "null"], "format": "uuid"}},
+        "required": ["id", "moved"],
+        "properties": {
+            "id": ID,
+            "moved": {
+                "type": "object",
+                "description": "How many records of each kind went over.",
+                "additionalProperties": {"type": "integer"},
+            },
+        },
     },
-    "changed_series": {
+    "came_back": {"type": "object", "required": ["id"], "properties": {"id": ID}},
+    "key": {
         "type": "object",
-        "required": ["id", "series_id"],
-        "properties": {"id": ID, "series_id": {**ID, "description": "The series that goes on."}},
+        "required": ["id", "name", "scopes", "created_at", "expires_at", "last_used_at"],
+        "properties": {
+            "id": ID,
+            "name": {"type": ["string", "null"]},
+            "scopes": {"type": ["array", "null"], "items": {"type": "string"}},
+            **{
+                name: {"type": ["string", "null"], "format": "date-time"}
+                for name in ("created_at", "expires_at", "last_used_at")
+            },
+        },
     },
-    "deleted_series": {
+    "keys": {
         "type": "object",
-        "required": ["id", "deleted"],
-        "properties": {"id": ID, "deleted": {"type": "integer", "description": "How many went."}},
+        "required": ["data"],
+        "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/key"}}},
     },
-    "calendar_address": {
-        "type": "object",
-        "required": ["url"],
-        "properties": {"url": {"type": "string", "description": "Who has it reads your calendar."}},
+    "made_key": {
+        "allOf": [
+            {"$ref": "#/components/schemas/key"},
+            {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}},
+        ]
     },
     "summary": {
         "type": "object",
@@ -268,7 +286,7 @@ def _openapi_itself() -> Described:
 
 
 def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
-    parameters = [_parameter(schema, route.kind, name) for name in route.parameters]
+    parameters = [_parameter(schema, route, name) for name in route.parameters]
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": ID}
         for part in ("id", "sub_id")
@@ -279,7 +297,7 @@ def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
         "summary": route.summary,
         "tags": [route.path.split("/")[3]],
         "parameters": [*parameters, *_header_parameters(route)],
-        "security": [{"key": [route.scope]}],
+        "security": [{"key": route.scopes}],
         "responses": {
             str(route.status): _done(route, names),
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in route.refuses},
@@ -299,7 +317,7 @@ def _done(route: "Route", names: set[str]) -> Described:
         headers.append("ETag")
     if route.method != "GET":
         headers.append("Idempotent-Replayed")
-    if route.status == 201:
+    if route.status == 201 and route.kind is not None:
         headers.append("Location")
     made: Described = {
         "description": told[route.status],
@@ -333,11 +351,14 @@ def _header_parameters(route: "Route") -> list[Described]:
     return made
 
 
-def _parameter(schema: Schema, kind: Kind | None, name: str) -> Described:
+def _parameter(schema: Schema, route: "Route", name: str) -> Described:
     parameter: Described = {"name": name, "in": "query"}
+    if name == "cursor" and route.answers == "timeline":
+        return {**parameter, "description": "`next_cursor` of the page before.", "schema": ID}
     if name in _QUERIES:
         description, described = _QUERIES[name]
         return {**parameter, "description": description, "schema": described}
+    kind = route.kind
     assert kind is not None
     parameter |= {"style": "form", "explode": False}
     if name == "fields":

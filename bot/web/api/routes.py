@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.crm.timeline import KINDS as WITH_TIMELINE
 from bot.records.permissions import Action
-from bot.web.api import activities, describe, records, send, timeline, writes
+from bot.web.api import activities, describe, operations, records, send, timeline, writes
 from bot.web.api.bodies import Body, Described
 from bot.web.api.call import Work
 from bot.web.api.kinds import KINDS, Kind
@@ -26,8 +26,9 @@ class Route:
     name: str
     summary: str
     answers: str
-    needs: tuple[Action, str]
-    """What the actor must be allowed to do, to which kind: also the scope that a key must have."""
+    needs: tuple[Action, str] | None
+    """What the actor must be allowed to do, to which kind: also the scope that a limited key must have; None:
+    no limited key may."""
     status: int = 200
     kind: Kind | None = None
     parameters: tuple[str, ...] = ()
@@ -39,10 +40,12 @@ class Route:
         return self.method in ("PATCH", "DELETE")
 
     @property
-    def scope(self) -> str:
+    def scopes(self) -> list[str]:
         """The scope that a limited key must have."""
+        if self.needs is None:
+            return []
         action, entity = self.needs
-        return f"{entity}:{'read' if action == 'read' else 'write'}"
+        return [f"{entity}:{'read' if action == 'read' else 'write'}"]
 
     @property
     def refuses(self) -> tuple[int, ...]:
@@ -146,6 +149,17 @@ def _writing(kind: Kind, path: str, one: str) -> Iterator[Route]:
             name,
             ("delete", name),
             kind=kind,
+        )
+    if kind.entity.main:
+        yield Route(
+            "POST",
+            f"{one}/share",
+            partial(operations.share, name=name),
+            f"share_{name}",
+            "Share the record with a user or a team, or change how; `DELETE /shares/{id}` takes it back.",
+            "shares",
+            ("create", "shares"),
+            body=operations.SHARED,
         )
     if takes >= {"create", "update", "delete"}:
         yield Route(
@@ -257,8 +271,55 @@ _ACTIVITIES = (
     ),
 )
 
+_USER = f"{ROOT}/users/{{id}}"
+_STAFF = (
+    Route(
+        "POST",
+        f"{_USER}/deactivate",
+        operations.deactivate,
+        "deactivate_user",
+        "End a user's keys and sessions, and give their open work to a user or a team.",
+        "left",
+        ("update", "users"),
+        body=operations.LEAVING,
+    ),
+    Route(
+        "POST",
+        f"{_USER}/reactivate",
+        operations.reactivate,
+        "reactivate_user",
+        "Let a user who left sign in again.",
+        "came_back",
+        ("update", "users"),
+    ),
+    Route(
+        "GET",
+        f"{_USER}/keys",
+        operations.list_keys,
+        "list_keys",
+        "A user's keys that are not revoked: your own, or for admins anybody's.",
+        "keys",
+        None,
+    ),
+    Route(
+        "POST",
+        f"{_USER}/keys",
+        operations.make_key,
+        "make_key",
+        "A new key; `key` is shown this once.",
+        "made_key",
+        None,
+        201,
+        body=operations.NEW_KEY,
+    ),
+    Route(
+        "DELETE", f"{_USER}/keys/{{sub_id}}", operations.revoke_key, "revoke_key", "End a key.", "", None, 204
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *(route for kind in KINDS.values() for route in _of_kind(kind)),
     *_CUSTOMERS,
+    *_STAFF,
     *_ACTIVITIES,
 )

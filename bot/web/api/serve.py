@@ -169,10 +169,10 @@ def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
 def _idempotency_key(request: web.Request) -> str:
     """The key: a structured-field string (draft-ietf-httpapi-idempotency-key-header-07), or bare as many
     clients send it."""
-    header = request.headers.get("Idempotency-Key", "").strip()
-    if not header:
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
         return ""
-    match = _KEY.fullmatch(header)
+    match = _KEY.fullmatch(header.strip())
     if match is None:
         raise InvalidInput(
             "Idempotency-Key is a text of 1 to 255 visible ASCII characters, as a UUID",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.errors import ConfigurationInvalid, InvalidInput, SamvadError, Unavailable
+from bot.ids import is_id
 from bot.records.change import change_record, create_record, delete_record, restore_record
 from bot.records.entity import Entity
 from bot.records.query import one
@@ -63,13 +64,36 @@ def bulk(tx: Tx, call: Call, name: str) -> Answer:
         raise InvalidInput(f"rows is a list of 1 to {MAX_ROWS} operations", field="rows")
     if not isinstance(atomic, bool):
         raise InvalidInput("atomic is true or false", field="atomic")
+    for place, row in enumerate(rows):
+        _check(row, place)
     entity = tx.schema.entity(name)
     results = [_one_of_many(tx, entity, row, place, atomic) for place, row in enumerate(rows)]
     failed = sum("problem" in result for result in results)
     return Answer({"results": results, "done": len(results) - failed, "failed": failed})
 
 
-def _one_of_many(tx: Tx, entity: Entity, row: Any, place: int, atomic: bool) -> dict[str, Any]:
+def _check(row: Any, place: int) -> None:
+    """Refuse a row that is no operation: then nothing of the request is done."""
+    operation = row.get("op") if isinstance(row, dict) else None
+    if not isinstance(operation, str) or operation not in OPERATIONS:
+        names = ", ".join(OPERATIONS)
+        raise InvalidInput(f"op is one of {names}", field="op", expected=[*OPERATIONS], row=place)
+    takes = OPERATIONS[operation]
+    for name in row:
+        if name not in ("op", *takes):
+            raise InvalidInput(
+                f"{operation} takes {', '.join(takes)}, not {name[:80]!r}", field=name[:80], row=place
+            )
+    if "id" in takes and not (isinstance(row.get("id"), str) and is_id(row["id"])):
+        raise InvalidInput("id is the id of the record", field="id", row=place)
+    if "values" in takes and not isinstance(row.get("values"), dict):
+        raise InvalidInput("values is an object of fields", field="values", row=place)
+    version = row.get("version", 0)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise InvalidInput("version is a whole number", field="version", row=place)
+
+
+def _one_of_many(tx: Tx, entity: Entity, row: dict[str, Any], place: int, atomic: bool) -> dict[str, Any]:
     try:
         if atomic:
             return _row(tx, entity, row)
@@ -81,31 +105,19 @@ def _one_of_many(tx: Tx, entity: Entity, row: Any, place: int, atomic: bool) -> 
         error.data["row"] = place
         if atomic:
             raise
-        return {"status": error.status, "id": _id_said(row), "version": None, "problem": problem_of(error)}
+        return {"status": error.status, "id": row.get("id"), "version": None, "problem": problem_of(error)}
 
 
-def _row(tx: Tx, entity: Entity, row: Any) -> dict[str, Any]:
-    operation = row.get("op") if isinstance(row, dict) else None
-    if not isinstance(operation, str) or operation not in OPERATIONS:
-        names = ", ".join(OPERATIONS)
-        raise InvalidInput(f"op is one of {names}", field="op", expected=[*OPERATIONS])
-    takes = OPERATIONS[operation]
-    refuse_unknown(row, dict.fromkeys(("op", *takes)))
-    record_id, values, version = row.get("id"), row.get("values"), row.get("version")
-    if "id" in takes and not isinstance(record_id, str):
-        raise InvalidInput("id is the id of the record", field="id")
-    if "values" in takes and not isinstance(values, dict):
-        raise InvalidInput("values is an object of fields", field="values")
-    values = _typed(entity, values or {})
-    if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
-        raise InvalidInput("version is a whole number", field="version")
+def _row(tx: Tx, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
+    operation, version = row["op"], row.get("version")
     if operation == "delete":
-        delete_record(tx, entity, record_id or "", version=version)
-        return {"status": 204, "id": _id_said(row), "version": None}
+        delete_record(tx, entity, row["id"], version=version)
+        return {"status": 204, "id": row["id"].lower(), "version": None}
+    values = _typed(entity, row["values"])
     if operation == "create":
         written, status = create_record(tx, entity, values), 201
     else:
-        written, status = change_record(tx, entity, record_id or "", values, version=version), 200
+        written, status = change_record(tx, entity, row["id"], values, version=version), 200
     return {"status": status, "id": written["id"], "version": written["version"]}
 
 
@@ -116,11 +128,6 @@ def _typed(entity: Entity, values: dict[str, Any]) -> dict[str, Any]:
         if spec is not None and isinstance(value, str) and spec.type in _NO_TEXTS:
             raise InvalidInput(f"{name} takes {_NO_TEXTS[spec.type]}, not a text", field=name)
     return values
-
-
-def _id_said(row: Any) -> str | None:
-    said = row.get("id") if isinstance(row, dict) else None
-    return said[:36].lower() if isinstance(said, str) else None
 
 
 def _version(tx: Tx, entity: Entity, call: Call) -> int | None:

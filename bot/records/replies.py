@@ -40,7 +40,8 @@ def claim(tx: Tx, key: str, fingerprint: str) -> dict[str, Any] | None:
     who = {"user": tx.actor.id, "name": key}
     tx.execute(replies.delete().where(_mine, replies.c.created_at < tx.now - KEPT_FOR), who)
     row = {"user_id": tx.actor.id, "key": key, "fingerprint": fingerprint, "created_at": tx.now}
-    if tx.execute(insert(replies, tx.dialect).on_conflict_do_nothing(), row).rowcount == 1:
+    added = insert(replies, tx.dialect).on_conflict_do_nothing().returning(replies.c.key)
+    if tx.execute(added, row).scalar() is not None:
         return None
     known = tx.row(sa.select(replies).where(_mine), who)
     if known is None or known["fingerprint"] != fingerprint or not known["sealed"]:

@@ -200,7 +200,7 @@ def field_names(schema: Schema, entity: Entity) -> list[str]:
     names = [*shown_fields(entity), *extras_of(entity)]
     for relation, kind in relations_of(schema, entity).items():
         target = schema.entity(kind)
-        names += [f"{relation}.{name}" for name in shown_fields(target)]
+        names += [f"{relation}.{name}" for name in (*shown_fields(target), *extras_of(target))]
     return names
 
 

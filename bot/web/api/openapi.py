@@ -147,15 +147,17 @@ _SHARED: dict[str, Described] = {
     },
     "summary": {
         "type": "object",
-        "required": ["data"],
+        "required": ["data", "more"],
         "properties": {
             "data": {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "description": "Under each name in `by` and `of`: its value in this group.",
+                    "description": "Under each name in `by` and `of`: its value in this group. Amounts of "
+                    "different currencies are different groups, with `currency`.",
                 },
-            }
+            },
+            "more": {"type": "boolean", "description": "There are more groups than are shown."},
         },
     },
     "bulk_results": {

@@ -7,8 +7,21 @@ from typing import Any
 
 from bot.errors import InvalidInput, QueryInvalid
 from bot.records.actor import Actor
-from bot.records.entity import Entity
-from bot.records.query import DEFAULT_LIMIT, Comparison, Query, one, page, parse, parse_fields
+from bot.records.entity import Entity, to_json
+from bot.records.money import to_major
+from bot.records.query import (
+    DEFAULT_LIMIT,
+    Comparison,
+    Query,
+    Summary,
+    SummaryResult,
+    one,
+    page,
+    parse,
+    parse_fields,
+    parse_summary,
+    summary,
+)
 from bot.records.query.fields import Step, relations, unknown
 from bot.records.schema import Schema
 from bot.records.show import shown
@@ -17,6 +30,7 @@ from bot.web.api.call import Answer, Call
 
 MAX_LIMIT = 200
 SHAPE = ("fields", "include")
+SUMMARY_PARAMETERS = ("of", "by", "where", "order", "limit")
 LIST_PARAMETERS = ("where", "order", *SHAPE, "limit", "cursor")
 Shown = dict[str, Any]
 
@@ -56,6 +70,48 @@ def get_record(tx: Tx, call: Call, name: str) -> Answer:
     shape = shape_of(tx.schema, entity, tx.actor, call.given.get("fields", ""), call.given.get("include", ""))
     row = one(tx, entity, call.id, shape.columns)
     return Answer(show(tx, entity, [row], shape)[0], version=row.get("version"))
+
+
+def summarise(tx: Tx, call: Call, name: str) -> Answer:
+    """Records counted and added up."""
+    tx.require("read", name)
+    entity, given = tx.schema.entity(name), call.given
+    of, by = given.get("of") or "count", given.get("by", "")
+    asked = _summary(tx.schema, entity, tx.actor, given, of, f"{of} by {by}" if by.strip() else of)
+    found = summary(tx, entity, asked, call.zone, call.profile.currency)
+    return Answer({"data": [_group(found, row) for row in found.rows], "more": found.more})
+
+
+def _summary(
+    schema: Schema, entity: Entity, actor: Actor, given: Mapping[str, str], of: str, text: str
+) -> Summary:
+    """The Summary of a request; an error says in which parameter it is."""
+    limit = limit_of(given) if "limit" in given else None
+    parts: dict[str, str] = {}
+    asked: Summary | None = None
+    for name, value in (("where", given.get("where", "")), ("of", text), ("order", given.get("order", ""))):
+        parts["summarise" if name == "of" else name] = value
+        try:
+            asked = parse_summary(schema, entity, actor, limit=limit, **parts)
+        except QueryInvalid as error:
+            at = error.data.get("position", 0)
+            if name == "of" and at > len(of):
+                error.data["position"] = max(0, at - len(of) - len(" by "))
+                name = "by"
+            raise blame(error, name) from None
+    assert asked is not None
+    return asked
+
+
+def _group(found: SummaryResult, row: Record) -> Shown:
+    """A group as JSON holds it: amounts in major units of the currency beside them."""
+    shown: Shown = {}
+    for column in found.columns:
+        value = row[column.name]
+        if column.type == "money" and value is not None:
+            value = to_major(value, row.get(column.currency) or column.currency)
+        shown[column.name] = to_json(value)
+    return shown
 
 
 def show(tx: Tx, entity: Entity, rows: list[Record], shape: Shape) -> list[Shown]:
@@ -109,11 +165,17 @@ def shape_of(schema: Schema, entity: Entity, actor: Actor, fields: str, include:
 def _fields(schema: Schema, entity: Entity, actor: Actor, text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
-    extras = entity.extras.names if entity.extras is not None else ()
+    extras = [*_extras(entity)]
+    for name, step in relations(schema, actor, entity).items():
+        extras += [f"{name}.{extra}" for extra in _extras(step.target)]
     try:
         return parse_fields(text, schema, entity, actor, also=extras)
     except QueryInvalid as error:
         raise blame(error, "fields") from None
+
+
+def _extras(entity: Entity) -> tuple[str, ...]:
+    return entity.extras.names if entity.extras is not None else ()
 
 
 def _parsed(schema: Schema, entity: Entity, actor: Actor, where: str, order: str) -> Query:

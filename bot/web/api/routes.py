@@ -77,6 +77,17 @@ def _of_kind(kind: Kind) -> Iterator[Route]:
     )
     yield Route(
         "GET",
+        f"{path}/summary",
+        partial(records.summarise, name=name),
+        f"summarise_{name}",
+        f"The {words} counted and added up.",
+        "summary",
+        read,
+        kind=kind,
+        parameters=records.SUMMARY_PARAMETERS,
+    )
+    yield Route(
+        "GET",
         one,
         partial(records.get_record, name=name),
         f"get_{name}",

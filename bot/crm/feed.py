@@ -33,6 +33,7 @@ _VALUE = re.compile(r"calendar:([0-9a-f-]{36}):([A-Za-z0-9_-]{16,40})")
 
 def feed_value(tx: Tx, *, anew: bool) -> str:
     """What the signed token of the actor's calendar holds; `anew`: the address there was is dead then."""
+    tx.require("read", ACTIVITY.name)
     user_id = tx.actor.id
     if tx.actor.kind != "user" or user_id is None:
         raise Forbidden("Only a user has a calendar")

@@ -37,6 +37,7 @@ def complete(
     """An activity is done, with what came of it and what comes next; returns the id of the follow-up.
 
     Raises Conflict when it was done before."""
+    tx.require("update", ACTIVITY.name)
     if outcome is not None and outcome not in OUTCOMES:
         raise InvalidInput(f"outcome is one of {', '.join(OUTCOMES)}", field="outcome")
     row = get(tx, ACTIVITY, activity_id, writing=True)

@@ -34,5 +34,7 @@ async def test_each_shape_of_operation(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_every_operation(tmp_path: Path) -> None:
-    status, said = await run(tmp_path / "business", "--max-examples=25", "--continue-on-failure", "--workers=2")
+    status, said = await run(
+        tmp_path / "business", "--max-examples=25", "--continue-on-failure", "--workers=2"
+    )
     assert status == 0, said

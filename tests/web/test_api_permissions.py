@@ -49,6 +49,10 @@ MAY_READ |= {
     "validation_rules": EVERYBODY,
     "access_rules": {"admin"},
     "business": EVERYBODY,
+    "activity_links": EVERYBODY - {"marketer"},
+    "attendees": EVERYBODY - {"marketer"},
+    "files": EVERYBODY,
+    "file_versions": EVERYBODY,
 }
 _HEADS, _SELLERS = {"manager", "admin"}, {"agent", "rep", "manager", "admin"}
 _ADMIN = {"admin"}
@@ -67,6 +71,9 @@ MAY_WRITE: dict[str, tuple[set[str], set[str], set[str]]] = {
     "articles": (EVERYBODY - {"rep"}, EVERYBODY - {"rep"}, _HEADS),
     "categories": (_HEADS, _HEADS, _HEADS),
     "shares": (_SELLERS, _SELLERS, _SELLERS),
+    "activity_links": (_SELLERS, _SELLERS, _SELLERS),
+    "attendees": (_SELLERS, _SELLERS, _SELLERS),
+    "files": (_SELLERS, _SELLERS, _SELLERS),
     **{
         name: (_ADMIN, _ADMIN, _ADMIN)
         for name in (
@@ -87,6 +94,11 @@ MAY: dict[str, set[str]] = {
     "list_keys": _ADMIN,
     "make_key": _ADMIN,
     "revoke_key": _ADMIN,
+    "complete_activity": _SELLERS,
+    "change_future_activities": _SELLERS,
+    "delete_future_activities": _HEADS,
+    "my_calendar": _SELLERS,
+    "renew_my_calendar": _SELLERS,
     # Who does not see a record does not learn that they may not share it.
     **{f"share_{name}": MAY_READ[name] for name in ("contacts", "accounts", "leads", "opportunities")},
     **{f"share_{name}": MAY_READ[name] for name in ("cases", "activities")},

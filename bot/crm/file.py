@@ -53,9 +53,8 @@ def clean_name(name: str) -> str:
     if not last.strip("."):
         raise InvalidInput("A file needs a name", field="name")
     stem, dot, suffix = last.rpartition(".")
-    return (
-        last if len(last) <= NAME_LIMIT else f"{stem[: NAME_LIMIT - len(suffix[:20]) - 1]}{dot}{suffix[:20]}"
-    )
+    tail = f"{dot}{suffix[:20]}"
+    return f"{stem[: NAME_LIMIT - len(tail)]}{tail}" if stem else last[:NAME_LIMIT]
 
 
 def _after(tx: Tx, before: Record | None, now: Record | None) -> None:

@@ -52,6 +52,8 @@ def clean_name(name: str) -> str:
     last = " ".join(name.replace("\\", "/").rpartition("/")[2].split())
     if not last.strip("."):
         raise InvalidInput("A file needs a name", field="name")
+    if len(last) <= NAME_LIMIT:
+        return last
     stem, dot, suffix = last.rpartition(".")
     tail = f"{dot}{suffix[:20]}"
     return f"{stem[: NAME_LIMIT - len(tail)]}{tail}" if stem else last[:NAME_LIMIT]

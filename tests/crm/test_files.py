@@ -103,6 +103,7 @@ def test_its_owner_hears_twice_that_a_file_ends(store: Store, monkeypatch: pytes
         ("one\r\ntwo.pdf", "one two.pdf"),
         ("x" * 300 + ".pdf", "x" * 196 + ".pdf"),
         ("y" * 300, "y" * 200),
+        ("Mr. Sharma's invoice of the whole month", "Mr. Sharma's invoice of the whole month"),
     ],
 )
 def test_a_name_is_one_name(given: str, wanted: str) -> None:

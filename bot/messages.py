@@ -17,7 +17,16 @@ WITHHELD = "withheld:"
 """What the address of a caller begins with who hides their number; the call's id follows."""
 _HOLE = re.compile(r"\{\{\s*(\w{1,60})\s*\}\}")
 InboundKind = Literal[
-    "message", "reaction", "edit", "deletion", "moved", "preference", "identified", "echo", "call"
+    "message",
+    "reaction",
+    "edit",
+    "deletion",
+    "moved",
+    "preference",
+    "identified",
+    "echo",
+    "call",
+    "answer",
 ]
 
 
@@ -140,6 +149,7 @@ class InboundMessage:
     the provider's own app.
     `unsupported` names a kind of message that the provider does not hand on: a poll, an event, a call.
     `source` names the link or advertisement that brought the sender, where the provider tells.
+    An `answer` to an invitation brings `calendar`, the document that holds it (RFC 5546).
     A `call` is no message: it brings `call`, news of the phone call whose id is `external_id`.
     """
 
@@ -165,6 +175,7 @@ class InboundMessage:
     unsupported: str = ""
     call: CallNews | None = None
     source: str = ""
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +342,8 @@ class OutboundMessage:
     automatic: bool = True
     template: TemplateUse | None = None
     """Sent instead of `text`, which says what the customer will read."""
+    calendar: tuple[str, bytes] | None = None
+    """Method and document (RFC 5546) of an invitation; mail only."""
     unsubscribe: str = ""
     """The link that stops what the business starts; set on such messages only (mail: List-Unsubscribe)."""
 

@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     escalation_minutes: float = Field(
         15.0, description="Minutes a handoff or new case may wait before it escalates", gt=0
     )
+    overdue_hours: float = Field(
+        24.0, description="Hours a task may be overdue before its owner's manager is told", gt=0
+    )
+    file_mb: int = Field(25, description="Megabytes that one file of a record may have", gt=0, le=100)
     media_days: int = Field(
         365, description="Days that files of messages are kept after they last came; 0: for ever", ge=0
     )

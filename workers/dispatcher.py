@@ -11,12 +11,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
-from bot.conversations.timer import hand_out
 from bot.logs import logger
 from bot.pipeline.runtime import process_name
 from bot.records import lease
 from bot.records.actor import SYSTEM
 from bot.records.store import Store, explain
+from bot.records.timer import hand_out
 from workers.jobs import fire_timer, housekeeping, mail_notifications
 
 QUEUE = "samvad"

@@ -4,11 +4,12 @@ from bot import clock
 from bot.app import App
 from bot.conversations import inbox, outbox
 from bot.crm.notification import NOTIFICATION, unmailed
+from bot.crm.series import fill_some
 from bot.crm.user import USER
 from bot.errors import ChannelError
 from bot.logs import correlation, logger
 from bot.messages import OutboundMessage
-from bot.pipeline import retention
+from bot.pipeline import invitations, retention
 from bot.pipeline.timers import fire
 from bot.records.actor import SYSTEM
 from bot.records.replies import forget_replies
@@ -31,13 +32,13 @@ def fire_timer(timer_id: str) -> bool:
 
 
 def mail_notifications() -> int:
-    """Mail what staff were told and have not been mailed; returns how many left."""
+    """Mail what staff were told and have not been mailed, and invitations; returns how many left."""
 
     async def work(app: App) -> int:
         channel = app.channels.get("email")
         if channel is None:
             return 0
-        sent = 0
+        sent = await invitations.send_due(app.runtime)
         for row in await app.store.read(unmailed, SYSTEM):
             mail = await app.store.read(_mail_of, SYSTEM, app, row, channel.accounts[0][1])
             if mail is None:
@@ -77,10 +78,15 @@ def _mailed(tx: Tx, notification_id: str) -> None:
 
 
 def housekeeping() -> dict[str, int]:
-    """Once an hour: drop old event keys, sent rows and files, make next month's partitions."""
+    """Once an hour: drop old event keys, sent rows and files, make partitions, write series further."""
 
     async def work(app: App) -> dict[str, int]:
-        return await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)
+        done = await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)
+        written = 0
+        # A few at a time: others write too.
+        while some := await app.store.run(fill_some, SYSTEM):
+            written += some
+        return done | {"series": written}
 
     return on_app(work)
 
@@ -90,6 +96,7 @@ async def _tidy_files(app: App) -> dict[str, int]:
     if before is None:
         return {"files": 0}
     refs = await app.store.aside(lambda: frozenset(app.media.older_than(before)))
+    refs -= await app.store.read(retention.of_records, SYSTEM, refs)
     if not refs:
         return {"files": 0}
     ids, orphans = await app.store.read(retention.naming, SYSTEM, refs)

@@ -1,7 +1,6 @@
 """Every record kind by the name the API and queries use: the one dict, no discovery."""
 
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,12 +9,13 @@ from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE
 from bot.conversations.template import TEMPLATE
 from bot.crm.account import ACCOUNT
-from bot.crm.activity import ACTIVITY
+from bot.crm.activity import ACTIVITY, ACTIVITY_LINK, ATTENDEE
 from bot.crm.article import ARTICLE
 from bot.crm.business import BUSINESS_PROFILE
 from bot.crm.case import CASE
 from bot.crm.consent import CONSENT
 from bot.crm.contact import CONTACT, IDENTITY
+from bot.crm.file import FILE, FILE_VERSION
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.opportunity import OPPORTUNITY, STAGE
@@ -27,7 +27,7 @@ from bot.records.actor import Actor
 from bot.records.defining import prepare_access, prepare_field, prepare_rule
 from bot.records.entity import Entity
 from bot.records.events import events, make_entity
-from bot.records.permissions import allowed, row_filter
+from bot.records.permissions import allowed, of_visible, row_filter
 from bot.records.sharing import guard_share, prepare_share
 
 
@@ -38,18 +38,8 @@ def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] 
     unread = [name for name in ENTITIES if name != "events" and not allowed(actor, "read", name)]
     if actor.sees_everything:
         return events.c.entity.not_in(unread) if unread else None
-    conditions: list[sa.ColumnElement[bool]] = [sa.false()]
-    for entity in ENTITIES.values():
-        if entity.name in ("events", "users", *unread):
-            continue
-        mine = row_filter(actor, entity)
-        of_kind = events.c.entity == entity.name
-        if mine is None:
-            conditions.append(of_kind)
-        else:
-            seen: Any = sa.select(entity.table.c.id).where(mine)
-            conditions.append(sa.and_(of_kind, events.c.record_id.in_(seen)))
-    return sa.or_(*conditions)
+    told = [entity for entity in ENTITIES.values() if entity.name not in ("events", "users")]
+    return of_visible(actor, told, events.c.entity, events.c.record_id)
 
 
 def _of_shared_records(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:
@@ -90,6 +80,10 @@ ENTITIES: dict[str, Entity] = {
         STAKEHOLDER,
         CASE,
         ACTIVITY,
+        ACTIVITY_LINK,
+        ATTENDEE,
+        FILE,
+        FILE_VERSION,
         CONVERSATION,
         MESSAGE,
         ARTICLE,

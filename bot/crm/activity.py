@@ -1,56 +1,246 @@
-"""Activities: tasks, calls, meetings, notes about a record."""
+"""Activities: tasks, events, calls, mails, notes; what they are about, who takes part."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.records.entity import Entity, entity
+from bot.crm import guests, invitation, links, reminders, series
+from bot.crm.guests import tell_guests
+from bot.crm.links import like_the_series, link_about, target_of
+from bot.crm.recurrence import zone_info
+from bot.errors import InvalidInput
+from bot.records.actor import Actor
+from bot.records.entity import EVERYTHING, Entity, entity
+from bot.records.permissions import row_filter
 from bot.records.tx import Record, Tx
-from bot.records.write import create, update
+from bot.records.write import create
 from bot.storage import Id, Instant
 
 ACTIVITY_KINDS = ("task", "event", "call", "email", "note")
 DIRECTIONS = ("inbound", "outbound")
-OUTCOMES = ("missed", "call_back", "voicemail", "answered", "blocked")
-CALL_BACK_ONCE = timedelta(days=1)
-"""Who asks again within this time while the first request is open has asked once."""
+PRIORITIES = ("low", "normal", "high", "urgent")
+OUTCOMES = (
+    *("missed", "call_back", "voicemail", "answered", "blocked"),
+    *("no_answer", "busy", "wrong_number", "left_message", "interested", "not_interested"),
+    *("meeting_held", "no_show", "postponed"),
+)
+"""What came of it. The first five a provider tells of a call that came in; people say all of them."""
+ANSWERS = ("needs_action", "accepted", "declined", "tentative")
+LENGTH = timedelta(hours=1)
+"""Of an event whose end nobody said."""
+_TOLD = frozenset({"subject", "body", "starts_at", "ends_at", "all_day", "location", "zone"})
+"""What guests are told of when it changes."""
+
+
+# --- what an activity obeys ------------------------------------------------------------------------
+
+
+def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    if "about" in values or "about_id" in values:
+        _check_about(tx, {**(before or {}), **values}, values)
+    if before is not None and values.get("starts_at") and "ends_at" not in values:
+        values["ends_at"] = moved_end(before, values["starts_at"])
+    _check_times({**(before or {}), **values}, values)
+    _settle_series(tx, before, values)
+    if before is not None and "sequence" not in values and values.keys() & _TOLD:
+        values["sequence"] = before["sequence"] + 1
+
+
+def _check_about(tx: Tx, both: dict[str, Any], values: dict[str, Any]) -> None:
+    """What it is about exists and is seen by whoever says so; of a customer's record it is their activity."""
+    kind, record_id = both.get("about"), both.get("about_id")
+    if (kind is None) != (record_id is None):
+        missing = "about" if kind is None else "about_id"
+        raise InvalidInput(
+            "about and about_id go together: the record kind and the record's id", field=missing
+        )
+    if kind is None or tx.actor.kind != "user":
+        return
+    target = target_of(tx, kind, str(record_id), "about")
+    if not both.get("contact_id"):
+        values["contact_id"] = record_id if kind == "contacts" else target.get("contact_id")
+
+
+def moved_end(row: Record, start: datetime) -> datetime | None:
+    """Who moves the start moves the end with it."""
+    end: datetime | None = row["ends_at"]
+    if end is None or row["starts_at"] is None:
+        return end
+    moved: datetime = start + (end - row["starts_at"])
+    return moved
+
+
+def _check_times(both: dict[str, Any], values: dict[str, Any]) -> None:
+    start, end = both.get("starts_at"), both.get("ends_at")
+    if both["kind"] == "event" and start is None:
+        raise InvalidInput("An event needs starts_at", field="starts_at")
+    if both["kind"] == "event" and end is None and start is not None:
+        end = values["ends_at"] = start + (timedelta(days=1) if both.get("all_day") else LENGTH)
+    if start is not None and end is not None and end < start:
+        raise InvalidInput("It ends before it starts; look at ends_at", field="ends_at")
+    if values.get("zone"):
+        zone_info(values["zone"])
+    minutes = values.get("reminder_minutes")
+    if minutes is not None and not 0 <= minutes <= reminders.MOST_MINUTES:
+        raise InvalidInput(
+            f"reminder_minutes is a number from 0 to {reminders.MOST_MINUTES}", field="reminder_minutes"
+        )
+
+
+def _settle_series(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    if before is None or before["series_id"] is None:
+        if values.get("rrule") and "series_id" not in values:
+            values |= series.begin(tx, {**(before or {}), **values}, values["rrule"])
+        elif "zone" not in values and (before or values).get("zone") is None and values.get("all_day"):
+            values["zone"] = series.business_zone(tx)
+    elif "series_id" not in values:
+        if "rrule" in values:
+            raise InvalidInput(
+                "The rule is changed for this and all later ones: change-future does that", field="rrule"
+            )
+        if series.sets_apart(set(values)):
+            values["detached"] = True
+
+
+def _after(tx: Tx, before: Record | None, now: Record | None) -> None:
+    if now is not None and now["deleted_at"] is not None:
+        now = None
+    if now is not None:
+        link_about(tx, before, now)
+    reminders.follow(tx, before, now)
+    row = now or before
+    if row is None:
+        return
+    was = before["series_id"] if before is not None else None
+    moved = now is not None and was not in (None, now["series_id"])
+    if now is not None and now["series_id"] is not None:
+        if before is not None and was is None:
+            guests.join_series(tx, now)
+        if not moved:
+            series.follow(tx, before, now)
+        if before is None:
+            like_the_series(tx, now)
+    if row["kind"] in invitation.KINDS and not moved:
+        tell_guests(tx, before, now)
+
+
+# --- the kinds -------------------------------------------------------------------------------------
 
 ACTIVITY: Entity = entity(
     "activities",
     sa.Column("kind", sa.String(10), nullable=False),
     sa.Column("subject", sa.String(200), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("about", sa.String(20), nullable=False),
-    sa.Column("about_id", Id, nullable=False),
+    # What it is about; further records are links. A task may be about nothing.
+    sa.Column("about", sa.String(20)),
+    sa.Column("about_id", Id),
     sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), index=True),
+    sa.Column("priority", sa.String(10)),
     sa.Column("due_at", Instant),
+    sa.Column("starts_at", Instant),
+    sa.Column("ends_at", Instant),
+    sa.Column("all_day", sa.Boolean, nullable=False),
+    sa.Column("location", sa.String(300)),
+    sa.Column("reminder_minutes", sa.Integer),
     sa.Column("done_at", Instant),
     # Of calls: whose, what came of it, how long. A task to call somebody has a direction too.
     sa.Column("direction", sa.String(10)),
     sa.Column("outcome", sa.String(20)),
     sa.Column("seconds", sa.Integer),
     sa.Column("external_id", sa.String(100), index=True),
+    # Of a series (`bot.crm.series`): the moment at which the rule places it, wherever it was moved since.
+    sa.Column("rrule", sa.String(300)),
+    sa.Column("zone", sa.String(60)),
+    sa.Column("series_id", Id),
+    sa.Column("occurs_at", Instant),
+    sa.Column("detached", sa.Boolean, nullable=False),
+    # Guests are invited by mail; they know by the sequence which version of it they answer.
+    sa.Column("invite", sa.Boolean, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
     sa.Index("ix_activities_about", "about_id", "id"),
     sa.Index("ix_activities_due", "due_at", "id"),
-    enums={"kind": ACTIVITY_KINDS, "direction": DIRECTIONS, "outcome": OUTCOMES},
-    personal=("subject", "body"),
+    sa.Index("ix_activities_starts", "starts_at", "id"),
+    sa.Index("uq_activities_occurrence", "series_id", "occurs_at", unique=True),
+    enums={"kind": ACTIVITY_KINDS, "direction": DIRECTIONS, "outcome": OUTCOMES, "priority": PRIORITIES},
+    personal=("subject", "body", "location"),
     internal=("external_id",),
-    search={"subject": 2, "body": 1},
+    computed=("series_id", "occurs_at", "detached", "sequence"),
+    search={"subject": 2, "body": 1, "location": 1},
     long=("body",),
-    defaults={"kind": "task", "body": ""},
+    defaults={
+        "kind": "task",
+        "body": "",
+        "all_day": False,
+        "invite": False,
+        "detached": False,
+        "sequence": 0,
+    },
     title="subject",
+    prepare=_prepare,
+    after=_after,
     about=("about", "about_id"),
     main=True,
 )
-_table = ACTIVITY.table
-_to_call = sa.select(_table).where(
-    _table.c.contact_id == sa.bindparam("contact", type_=Id),
-    _table.c.kind == "task",
-    _table.c.direction == "outbound",
-    _table.c.done_at.is_(None),
-    _table.c.deleted_at.is_(None),
+
+
+def through_activity(
+    actor: Actor, column: sa.ColumnElement[Any], writing: bool
+) -> sa.ColumnElement[bool] | None:
+    """The condition that rows belong to an activity this actor may see, or change."""
+    mine = row_filter(actor, ACTIVITY, writing=writing)
+    return None if mine is None else column.in_(sa.select(ACTIVITY.table.c.id).where(mine))
+
+
+ACTIVITY_LINK: Entity = entity(
+    "activity_links",
+    sa.Column("activity_id", Id, sa.ForeignKey("activities.id"), nullable=False),
+    sa.Column("entity", sa.String(20), nullable=False),
+    sa.Column("record_id", Id, nullable=False),
+    sa.Column("first", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("activity_id", "entity", "record_id"),
+    sa.Index("ix_activity_links_record", "record_id", "id"),
+    computed=("first",),
+    defaults={"first": False},
+    prepare=links.prepare,
+    guard=links.guard,
+    after=links.after,
+    about=("entity", "record_id"),
+    takes=frozenset({"create", "delete"}),
+    scope="parent",
+    parent=lambda actor, writing: through_activity(actor, ACTIVITY_LINK.table.c.activity_id, writing),
 )
+"""The records that an activity is linked to; `first` is what it is about."""
+
+ATTENDEE: Entity = entity(
+    "attendees",
+    sa.Column("activity_id", Id, sa.ForeignKey("activities.id"), nullable=False, index=True),
+    sa.Column("series_id", Id, index=True),
+    sa.Column("contact_id", Id, sa.ForeignKey("contacts.id"), index=True),
+    sa.Column("user_id", Id, sa.ForeignKey("users.id"), index=True),
+    sa.Column("email", sa.String(320), index=True),
+    sa.Column("name", sa.String(200)),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("answer", sa.String(12), nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("comment", sa.String(500)),
+    enums={"answer": ANSWERS},
+    personal=("email", "name", "comment"),
+    computed=("series_id", "answered_at"),
+    search={"name": 1, "email": 1},
+    defaults={"required": True, "answer": "needs_action"},
+    title="name",
+    prepare=guests.prepare,
+    after=guests.after,
+    takes=EVERYTHING,
+    scope="parent",
+    parent=lambda actor, writing: through_activity(actor, ATTENDEE.table.c.activity_id, writing),
+)
+"""Who takes part in an activity: a contact, a colleague or an address. One who was added to an occurrence
+that is like the others takes part in its whole series (`series_id`)."""
+
+
+# --- making them -----------------------------------------------------------------------------------
 
 
 def add_note(tx: Tx, about: str, about_id: str, body: str, *, contact_id: str | None = None) -> str:
@@ -74,8 +264,8 @@ def add_note(tx: Tx, about: str, about_id: str, body: str, *, contact_id: str | 
 
 def add_task(
     tx: Tx,
-    about: str,
-    about_id: str,
+    about: str | None,
+    about_id: str | None,
     subject: str,
     *,
     due_at: datetime,
@@ -84,7 +274,7 @@ def add_task(
     team_id: str | None = None,
     direction: str | None = None,
 ) -> str:
-    """A task for a record's owner; returns its id."""
+    """A task, about a record or about nothing; returns its id."""
     task_id = create(
         tx,
         ACTIVITY,
@@ -103,49 +293,3 @@ def add_task(
     )
     tx.notify("activity", task_id)
     return task_id
-
-
-def ask_call_back(tx: Tx, contact_id: str, subject: str, due_at: datetime) -> bool:
-    """A task to call a contact; False when one of the last day is still open."""
-    since = tx.now - CALL_BACK_ONCE
-    if any(task["created_at"] > since for task in tx.rows(_to_call, {"contact": contact_id})):
-        return False
-    add_task(tx, "contacts", contact_id, subject, due_at=due_at, contact_id=contact_id, direction="outbound")
-    return True
-
-
-def finish_call_backs(tx: Tx, contact_id: str) -> None:
-    """Somebody has seen to them: the open tasks to call this contact are done."""
-    for task in tx.rows(_to_call, {"contact": contact_id}):
-        update(tx, ACTIVITY, task, {"done_at": tx.now}, action="done")
-
-
-def find_call(tx: Tx, external_id: str, contact_id: str) -> Record | None:
-    """The call that the provider names so."""
-    return tx.row(
-        sa.select(_table).where(_table.c.external_id == external_id, _table.c.contact_id == contact_id)
-    )
-
-
-def log_call(
-    tx: Tx,
-    known: Record | None,
-    external_id: str,
-    contact_id: str,
-    *,
-    subject: str,
-    body: str,
-    outcome: str | None,
-    seconds: int | None,
-    ended: bool,
-) -> None:
-    """Log an inbound call, or what became known of it since."""
-    values: dict[str, Any] = {"body": body, "outcome": outcome, "seconds": seconds}
-    if ended and (known is None or known["done_at"] is None):
-        values["done_at"] = tx.now
-    if known is not None:
-        update(tx, ACTIVITY, known, values)
-        return
-    who = {"about": "contacts", "about_id": contact_id, "contact_id": contact_id}
-    what = {"kind": "call", "direction": "inbound", "external_id": external_id, "subject": subject[:200]}
-    tx.notify("activity", create(tx, ACTIVITY, what | who | values))

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.crm.activity import add_note
+from bot.crm.activity import PRIORITIES, add_note
 from bot.errors import InvalidInput
 from bot.records.entity import Entity, entity
 from bot.records.numbers import next_number
@@ -14,7 +14,6 @@ from bot.records.write import create, update
 from bot.storage import Id, Instant
 
 CASE_STATUSES = ("new", "open", "pending", "resolved", "closed")
-PRIORITIES = ("low", "normal", "high", "urgent")
 
 _ONWARD = {"resolved": ("open", "closed"), "closed": ("open",)}
 """Where a case may go from a status that ended it; from the others it goes anywhere but back to new."""

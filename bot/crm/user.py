@@ -183,6 +183,12 @@ def actor_of(tx: Tx, row: Record, scopes: Sequence[str] | None = None) -> Actor:
     )
 
 
+def actor_for_user(tx: Tx, user_id: str) -> Actor | None:
+    """A user as an actor; None when they are active no more."""
+    row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id, USER.table.c.active))
+    return None if row is None else actor_of(tx, row)
+
+
 def check_password(password_hash: str | None, password: str) -> bool:
     """Whether the password is right; as slow for an unknown user as for a wrong password."""
     try:

@@ -34,6 +34,8 @@ _THROUGH = (
     "about_id",
     "subject_id",
     "channel_account_id",
+    "activity_id",
+    "file_id",
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

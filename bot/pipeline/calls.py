@@ -15,7 +15,8 @@ from bot.conversations import gate, message
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import NewLane, lanes
 from bot.conversations.message import messages
-from bot.crm.activity import add_note, ask_call_back, find_call, log_call
+from bot.crm.activity import add_note
+from bot.crm.call import ask_call_back, find_call, log_call
 from bot.crm.contact import CONTACT, find_by_identity
 from bot.dialogs import turn as plans
 from bot.ids import new_id

@@ -11,7 +11,6 @@ from bot import metrics
 from bot.adapter import Features
 from bot.conversations import gate, inbox, lane, message, outbox
 from bot.conversations.conversation import CONVERSATION, reference_of
-from bot.conversations.timer import cancel_timer
 from bot.crm.contact import add_contact, add_identity, find_by_identity
 from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
@@ -25,6 +24,7 @@ from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import StaffText, fit, one_line, parts_of, preview
 from bot.pipeline.unsubscribe import way_out
 from bot.pipeline.writes import TurnWrites, carry_out
+from bot.records.timer import cancel_timer
 from bot.records.tx import Record, Tx
 from bot.records.write import create
 from bot.storage import Instant

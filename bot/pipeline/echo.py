@@ -6,7 +6,6 @@ from typing import Any
 
 from bot.conversations import message, outbox
 from bot.conversations.conversation import CONVERSATION, change_owner
-from bot.conversations.timer import cancel_timer
 from bot.crm.contact import add_contact, add_identity, find_by_identity
 from bot.ids import new_id
 from bot.messages import STATUS_RANK, InboundMessage, Status
@@ -14,6 +13,7 @@ from bot.pipeline import files
 from bot.pipeline.commit import new_conversation
 from bot.pipeline.payloads import extra_of
 from bot.pipeline.shape import preview
+from bot.records.timer import cancel_timer
 from bot.records.tx import Record, Tx
 from bot.records.write import create, find
 

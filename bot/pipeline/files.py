@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from bot import clock
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
-from bot.conversations.timer import cancel_timer, set_timer
 from bot.errors import ChannelRejected, SamvadError
 from bot.logs import logger
 from bot.media import MAX_BYTES
@@ -25,6 +24,7 @@ from bot.pipeline.payloads import media_from_json, media_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.store import explain
+from bot.records.timer import cancel_timer, set_timer
 from bot.records.tx import Record, Tx
 
 TIMER = "fetch_media"

@@ -48,7 +48,7 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
         data["sender_name"] = message.sender_name
     if message.identities:
         data["identities"] = [[one.kind, one.value, one.verified] for one in message.identities]
-    for name in ("button", "reply_to", "subject", "automatic", "unsupported", "source"):
+    for name in ("button", "reply_to", "subject", "automatic", "unsupported", "source", "calendar"):
         if value := getattr(message, name):
             data[name] = value
     if message.media:
@@ -96,6 +96,7 @@ def message_from_json(
         unsupported=data.get("unsupported", ""),
         call=CallNews(*data["call"]) if "call" in data else None,
         source=data.get("source", ""),
+        calendar=data.get("calendar", ""),
     )
 
 

@@ -10,9 +10,12 @@ from datetime import datetime, time, timedelta
 import sqlalchemy as sa
 
 from bot.conversations.message import MESSAGE, messages
+from bot.crm.file import kept_refs
 from bot.media import MediaStore
 from bot.records.tx import Tx
 
+KEEP_DELETED = timedelta(days=30)
+"""How long the content of a deleted file of a record stays: it may be restored."""
 MARGIN = timedelta(days=2)
 """Between a file's arrival and its message, and for files just named again."""
 _BATCH = 1000
@@ -76,6 +79,11 @@ def mark_expired(tx: Tx, message_ids: Sequence[str], refs: frozenset[str]) -> No
         tx.execute(messages.update().where(messages.c.id == row["id"]).values(extra=extra))
         tx.event(MESSAGE, row["id"], "file_expired", None, row["contact_id"])
         tx.notify("message", row["conversation_id"])
+
+
+def of_records(tx: Tx, refs: frozenset[str]) -> frozenset[str]:
+    """Those of these files that records hold: they stay as long as the record wants them."""
+    return frozenset(kept_refs(tx, refs, tx.now - KEEP_DELETED))
 
 
 def remove(media: MediaStore, refs: frozenset[str], before: datetime) -> int:

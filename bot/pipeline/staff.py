@@ -16,15 +16,16 @@ from bot.conversations.conversation import CONVERSATION, change_owner, get_conve
 from bot.conversations.lane import NewLane, ensure_lanes, lanes
 from bot.conversations.message import MESSAGE, messages
 from bot.conversations.template import as_template, get_template
-from bot.conversations.timer import cancel_timer
-from bot.crm.activity import add_note, finish_call_backs
+from bot.crm.activity import add_note
 from bot.crm.address import normal_phone
+from bot.crm.call import finish_call_backs
 from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
 from bot.messages import Media, TemplateUse
 from bot.pipeline.commit import new_conversation
 from bot.pipeline.payloads import media_to_json, template_to_json
+from bot.records.timer import cancel_timer
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get
 

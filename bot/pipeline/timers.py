@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot import metrics
 from bot.adapter import Features
-from bot.conversations import gate, inbox, timer
+from bot.conversations import gate, inbox
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.lane import lanes
 from bot.crm.activity import add_task
@@ -19,9 +19,10 @@ from bot.crm.lead import open_lead_of
 from bot.crm.notification import notify_user
 from bot.crm.user import staff_to_tell
 from bot.ids import new_id
-from bot.pipeline import files
+from bot.pipeline import files, reminders
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
+from bot.records import timer
 from bot.records.tx import Record, Tx
 from bot.records.write import find, update
 
@@ -158,5 +159,6 @@ TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
     "handoff_escalation": _escalate_handoff,
     "case_escalation": _escalate_case,
     files.TIMER: files.ask_again,
+    **reminders.TIMERS,
 }
 """Every kind of timer and what it does."""

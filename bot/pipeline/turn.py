@@ -28,6 +28,7 @@ from bot.dialogs.turn import (
 )
 from bot.llm import within
 from bot.messages import InboundMessage
+from bot.pipeline import invitations
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, commit_turn
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
@@ -71,6 +72,8 @@ class Turns:
         if kind == "call":
             said = (self._said(state, batch[0]),)
             return await self._commit(state, Decided((batch[0],), said), more, BOT)
+        if kind == "answer":
+            return await self._invited(state, batch[0], more, thought)
         if kind in AMENDMENTS:
             return await self._amend(state, batch[0], more, thought)
         # A marker (taken over, handed back): the change itself was committed when it was made.
@@ -114,6 +117,14 @@ class Turns:
             # What it edits never reached us: then these are the words that count.
             return await self._customer(state, [event], more, thought)
         return await self._runtime.store.run(commit_amendment, BOT, state, event, said, more=more)
+
+    async def _invited(self, state: LaneState, event: Record, more: bool, thought: Thought) -> Committed:
+        """The answer to an invitation; one that we know nothing of is kept as a mail that nobody answers."""
+        said = self._said(state, event)
+        if not await self._runtime.store.read(invitations.is_known, SYSTEM, said):
+            return await self._customer(state, [event], more, thought)
+        run = self._runtime.store.run
+        return await run(invitations.commit_answer, SYSTEM, self._runtime, state, event, said, more)
 
     def _said(self, state: LaneState, event: Record) -> InboundMessage:
         _, channel, account = self._runtime.account(state.lane["channel_account_id"])
@@ -224,7 +235,7 @@ def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) 
     """A message that failed five times: keep what was said, hand the customer to a person, move on."""
     said: tuple[InboundMessage, ...] = ()
     plan = None
-    if event["kind"] in ("message", "edit"):  # an edit of what never reached us is a message, see `_amend`
+    if event["kind"] in ("message", "edit", "answer"):  # those may turn out to be messages
         _, channel, account = runtime.account(state.lane["channel_account_id"])
         payload = event["payload"]
         said = (message_from_json(payload, channel, account, state.lane["address"], event["provider_at"]),)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bot.conversations.timer import cancel_timer, set_timer
 from bot.crm.case import CASE, add_to_case, display_number, open_case
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity, learn_about
 from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead
 from bot.dialogs import turn as plans
 from bot.errors import VersionConflict
+from bot.records.timer import cancel_timer, set_timer
 from bot.records.tx import Record, Tx
 from bot.records.write import find
 

@@ -24,6 +24,7 @@ FieldType = Literal[
 Scope = Literal["owned", "open", "own", "parent"]
 Prepare = Callable[["Tx", "Record | None", dict[str, Any]], None]
 Guard = Callable[["Tx", "Record"], None]
+After = Callable[["Tx", "Record | None", "Record | None"], None]
 Parent = Callable[[Actor, bool], sa.ColumnElement[bool] | None]
 EVERYTHING = frozenset({"create", "update", "delete"})
 OWN_PREFIX = "x_"
@@ -114,6 +115,9 @@ class Entity:
     """Asked on every way a record is made (before: None) or changed: completes or refuses the new values."""
     guard: Guard | None = None
     """Asked before a record is deleted: raises Conflict where something still needs it."""
+    after: After | None = None
+    """Told of every change once it is written: (tx, row before, row now). Without a row before it was made or
+    restored, without a row now it was deleted."""
     takes: frozenset[str] = frozenset()
     """What may be done from outside by values alone (`bot.records.change`); the rest only by operations of
     the kind's own."""

@@ -4,6 +4,9 @@ Questions and functions: `require` (may this role do this to such records?), `ro
 `visible` (which fields?), `writable` (which of them may be changed?).
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import sqlalchemy as sa
 
 from bot.errors import Forbidden
@@ -13,7 +16,7 @@ from bot.records.entity import Entity
 from bot.records.shares import shared_with
 from bot.storage import Id
 
-__all__ = ["Action", "allowed", "require", "row_filter", "visible", "writable"]
+__all__ = ["Action", "allowed", "of_visible", "require", "row_filter", "visible", "writable"]
 
 
 def allowed(actor: Actor, action: Action, entity: str) -> bool:
@@ -97,6 +100,31 @@ def _ways(actor: Actor, entity: Entity, *, writing: bool) -> list[sa.ColumnEleme
         mine += [table.c.territory_id == _told(territory) for territory in actor.territory_ids]
         mine.append(table.c.id.in_(shared_with(actor, entity.name, writing=writing)))
     return mine
+
+
+def of_visible(
+    actor: Actor,
+    entities: Iterable[Entity],
+    kind: sa.ColumnElement[Any],
+    record_id: sa.ColumnElement[Any],
+    *,
+    writing: bool = False,
+) -> sa.ColumnElement[bool] | None:
+    """The condition that the record which two columns name is one that the actor sees, or may change, of one
+    of these kinds; None: any."""
+    if actor.sees_everything:
+        return None
+    conditions: list[sa.ColumnElement[bool]] = []
+    for entity in entities:
+        if not allowed(actor, "update" if writing else "read", entity.name):
+            continue
+        mine = row_filter(actor, entity, writing=writing)
+        if mine is None:
+            conditions.append(kind == entity.name)
+        else:
+            seen: Any = sa.select(entity.table.c.id).where(mine)
+            conditions.append(sa.and_(kind == entity.name, record_id.in_(seen)))
+    return sa.or_(sa.false(), *conditions)
 
 
 def visible(actor: Actor, entity: Entity, field: str) -> bool:

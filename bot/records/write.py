@@ -52,7 +52,7 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
     index_record(tx, entity, record_id, given)
-    _tell(tx, entity, record_id)
+    _tell(tx, entity, record_id, None, {**dict.fromkeys(entity.table.c.keys()), **given})
     _obey(tx, entity, {}, given, None)
     return record_id
 
@@ -84,8 +84,9 @@ def update(
     if not changes:
         return False
     _change(tx, entity, before, changes, action, reason)
-    _tell(tx, entity, before["id"])
-    _obey(tx, entity, before, {**before, **given, "version": before["version"] + 1}, {*changes})
+    now = {**before, **given, "version": before["version"] + 1}
+    _tell(tx, entity, before["id"], before, now)
+    _obey(tx, entity, before, now, {*changes})
     return True
 
 
@@ -146,7 +147,8 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
     if entity.finds:  # of others a hit leads to the record, which is seen to be deleted
         unindex_record(tx, entity, before) if deleted else enter(tx, entity, before)
-    _tell(tx, entity, before["id"])
+    row = expanded(entity, {**before, "deleted_at": None, "version": before["version"] + 1})
+    _tell(tx, entity, before["id"], *((row, None) if deleted else (None, row)))
 
 
 def _obey(tx: Tx, entity: Entity, before: Record, row: Mapping[str, Any], changed: set[str] | None) -> None:
@@ -169,7 +171,9 @@ def _obey(tx: Tx, entity: Entity, before: Record, row: Mapping[str, Any], change
         )
 
 
-def _tell(tx: Tx, entity: Entity, record_id: str) -> None:
+def _tell(tx: Tx, entity: Entity, record_id: str, before: Record | None, now: Record | None) -> None:
+    if entity.after is not None:
+        entity.after(tx, before, now)
     if entity.notice:
         tx.notify(entity.notice, record_id)
 

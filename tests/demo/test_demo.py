@@ -17,7 +17,6 @@ from bot.conversations.inbox import NewEvent
 from bot.conversations.inbox import append as append_inbox
 from bot.conversations.message import MESSAGE, messages
 from bot.conversations.outbox import append as append_outbox
-from bot.conversations.timer import set_timer
 from bot.crm.account import ACCOUNT
 from bot.crm.activity import add_note
 from bot.crm.case import CASE, CASE_STATUSES, display_number, open_case
@@ -33,6 +32,7 @@ from bot.knowledge.files import read_article
 from bot.records.actor import SYSTEM
 from bot.records.events import events
 from bot.records.store import Store
+from bot.records.timer import set_timer
 from bot.records.tx import Tx
 from bot.records.write import get, update
 from bot.shipped import shipped

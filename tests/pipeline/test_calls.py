@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from bot.clock import now
-from bot.conversations import timer
 from bot.crm.contact import set_blocked
 from bot.errors import GateRefused
 from bot.messages import CallNews
 from bot.pipeline import staff
 from bot.pipeline.calls import Known, learn
 from bot.pipeline.timers import fire
+from bot.records import timer
 from bot.records.actor import SYSTEM, Actor
 from bot.records.tx import Record, Tx
 from bot.testing import HANG_UP, Speech, TwilioEmulator

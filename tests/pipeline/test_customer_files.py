@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.conversations import timer
 from bot.pipeline.timers import fire
+from bot.records import timer
 from bot.records.actor import SYSTEM
 from bot.records.tx import Record, Tx
 from bot.testing import WhatsAppEmulator

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.conversations import gate, timer
+from bot.conversations import gate
 from bot.crm.user import add_user
 from bot.pipeline.timers import fire
+from bot.records import timer
 from bot.records.actor import SYSTEM
 from bot.records.tx import Record, Tx
 from bot.testing import WhatsAppEmulator

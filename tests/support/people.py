@@ -8,12 +8,13 @@ from bot.conversations.lane import NewLane, ensure_lanes
 from bot.conversations.message import append
 from bot.conversations.template import keep, templates_of
 from bot.crm.account import ACCOUNT
-from bot.crm.activity import ACTIVITY
+from bot.crm.activity import ACTIVITY, ATTENDEE
 from bot.crm.api_key import make_api_key
 from bot.crm.article import save_article
 from bot.crm.case import CASE
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity
+from bot.crm.file import add_file
 from bot.crm.lead import LEAD
 from bot.crm.notification import notify_user
 from bot.crm.user import add_user, team_id
@@ -87,7 +88,11 @@ def _records(
     lead = {"number": next_number(tx, "leads"), "contact_id": contact, "status": "new", "source": "sms"}
     made.keep("leads", owner, create(tx, LEAD, {**lead, **whose}))
     note = {"kind": "note", "subject": "N", "body": "N", "about": "contacts", "about_id": contact}
-    made.keep("activities", owner, create(tx, ACTIVITY, {**note, "contact_id": contact, **whose}))
+    activity = create(tx, ACTIVITY, {**note, "contact_id": contact, **whose})
+    made.keep("activities", owner, activity)
+    made.keep("attendees", owner, create(tx, ATTENDEE, {"activity_id": activity, "contact_id": contact}))
+    paper = {"name": "quote.pdf", "mime": "application/pdf", "size": 1, "ref": "media:" + "0" * 64}
+    made.keep("files", owner, add_file(tx, "contacts", contact, **paper))  # type: ignore[arg-type]
     made.keep("consents", owner, record_consent(tx, contact, "sms", "given", how="START", words="start"))
     if owner_id is not None:
         made.keep("notifications", owner, notify_user(tx, owner_id, "lead.new", {"name": "A"}, "/console"))

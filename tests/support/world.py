@@ -66,7 +66,7 @@ class Api:
         async with self.session.request(
             method, f"{self.url}/api/v1/{path}", params=query, json=body, headers=headers
         ) as answer:
-            return answer.status, await answer.json()
+            return answer.status, None if answer.status == 204 else await answer.json()
 
     async def rows(self, kind: str, **query: str) -> list[dict[str, Any]]:
         """All rows of a kind that match."""

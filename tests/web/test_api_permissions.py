@@ -49,6 +49,10 @@ MAY_READ |= {
     "validation_rules": EVERYBODY,
     "access_rules": {"admin"},
     "business": EVERYBODY,
+    "activity_links": EVERYBODY - {"marketer"},
+    "attendees": EVERYBODY - {"marketer"},
+    "files": EVERYBODY,
+    "file_versions": EVERYBODY,
 }
 _HEADS, _SELLERS = {"manager", "admin"}, {"agent", "rep", "manager", "admin"}
 _ADMIN = {"admin"}
@@ -67,6 +71,9 @@ MAY_WRITE: dict[str, tuple[set[str], set[str], set[str]]] = {
     "articles": (EVERYBODY - {"rep"}, EVERYBODY - {"rep"}, _HEADS),
     "categories": (_HEADS, _HEADS, _HEADS),
     "shares": (_SELLERS, _SELLERS, _SELLERS),
+    "activity_links": (_SELLERS, _SELLERS, _SELLERS),
+    "attendees": (_SELLERS, _SELLERS, _SELLERS),
+    "files": (_SELLERS, _SELLERS, _SELLERS),
     **dict.fromkeys(
         (
             *("users", "teams", "territories", "territory_members"),
@@ -87,6 +94,11 @@ MAY: dict[str, set[str]] = {
     "list_keys": _ADMIN,
     "make_key": _ADMIN,
     "revoke_key": _ADMIN,
+    "complete_activity": _SELLERS,
+    "change_future_activities": _SELLERS,
+    "delete_future_activities": _HEADS,
+    "my_calendar": _SELLERS,
+    "renew_my_calendar": _SELLERS,
     # Who does not see a record does not learn that they may not share it.
     **{f"share_{name}": MAY_READ[name] for name in ("contacts", "accounts", "leads", "opportunities")},
     **{f"share_{name}": MAY_READ[name] for name in ("cases", "activities")},
@@ -198,8 +210,8 @@ def filled(path: str) -> str:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_every_route_asks_for_permission(store: Store, role: str) -> None:
-    """Who may not do something to a kind gets 403 for the whole of it, before anything is looked up; who may is
-    told what is wrong with a request that names nothing."""
+    """Who may not do something to a kind gets 403 for the whole of it, before anything is looked up; who may
+    is told what is wrong with a request that names nothing."""
     key = store.write_now(keys_of_every_role, SYSTEM)[role]
     async with serving(store, settings=Settings(api_rate=0)) as client:
         for route in ROUTES:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations import timer
 from bot.embedded import EmbeddedValkey, worker_child
+from bot.records import timer
 from bot.records.actor import SYSTEM
 from bot.records.tx import Tx
 from bot.testing import WhatsAppEmulator

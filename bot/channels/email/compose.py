@@ -22,7 +22,7 @@ def compose(message: OutboundMessage, address: str) -> bytes:
     try:
         mail["From"] = address
         mail["To"] = message.address
-        mail["Subject"] = _subject(message.subject)
+        mail["Subject"] = " ".join(message.subject.split()) if message.calendar else _subject(message.subject)
         mail["Date"] = formatdate(usegmt=True)
         mail["Message-ID"] = message_id(message.id, domain)
         if message.reference:
@@ -69,6 +69,11 @@ def _references(message: OutboundMessage) -> bytes:
 def _fill(mail: EmailMessage, message: OutboundMessage) -> None:
     mail.set_content(message.text + "\n", cte="quoted-printable")
     mail.add_alternative(_html(message.text), subtype="html", cte="quoted-printable")
+    if message.calendar is not None:
+        method, document = message.calendar
+        mail.add_alternative(
+            document, maintype="text", subtype="calendar", params={"method": method, "charset": "utf-8"}
+        )
     for media in message.media:
         if media.content is None:
             raise ChannelRejected("The file's bytes are not at hand.")

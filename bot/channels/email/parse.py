@@ -31,6 +31,7 @@ TEXT_LIMIT = 100_000
 _SUBJECT_LIMIT = 500
 _KEY_LIMIT = 250
 _PARTS_LIMIT = 200
+_CALENDAR_LIMIT = 64_000
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _REFERENCE = re.compile(r"\[ref:([A-Za-z0-9_-]{4,64})\]")
 _OUTBOX_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -54,6 +55,7 @@ def parse_mail(
     key = message_id if 0 < len(message_id) <= _KEY_LIMIT else f"sha256:{hashlib.sha256(raw).hexdigest()}"
     subject = re.sub(r"\s+", " ", _header(mail, "Subject")).strip()[:_SUBJECT_LIMIT]
     body, media = _content(mail)
+    answer = _calendar_answer(mail)
     return Parsed(
         messages=(
             InboundMessage(
@@ -71,7 +73,10 @@ def parse_mail(
                 reply_to=next(iter(_MESSAGE_ID.findall(_header(mail, "In-Reply-To"))), None),
                 subject=subject,
                 thread=_thread(mail, address, recipients, f"{subject}\n{body}"),
-                automatic=automatic,
+                # A calendar program writes its answers by itself.
+                automatic=automatic or bool(answer),
+                kind="answer" if answer else "message",
+                calendar=answer,
             ),
         )
     )
@@ -173,6 +178,16 @@ def _content(mail: Message) -> tuple[str, tuple[Media, ...]]:
     if not text.strip():
         text = reply_from_html("\n".join(html)) if html else ""
     return text[: 2 * TEXT_LIMIT], tuple(media)
+
+
+def _calendar_answer(mail: Message) -> str:
+    """The document of an answer to an invitation that this mail brings, if it brings one."""
+    for part in _leaves(mail):
+        method = part.get_param("method", "")
+        if part.get_content_type() == "text/calendar" and str(method).upper() == "REPLY":
+            raw = _bytes_of(part)
+            return clean(text_of(raw, part.get_content_charset())) if len(raw) <= _CALENDAR_LIMIT else ""
+    return ""
 
 
 def _leaves(mail: Message) -> Iterator[Message]:

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from bot.records.schema import Schema
+from bot.web.api import files
 from bot.web.api.auth import KEYS, KeyCache
 from bot.web.api.call import Answer
 from bot.web.api.limits import Limiter
@@ -29,6 +30,7 @@ def setup(web_app: web.Application) -> None:
     served: dict[str, dict[str, Handler]] = {f"{ROOT}/openapi.json": {"GET": _openapi}}
     for route in ROUTES:
         served.setdefault(route.path, {})[route.method] = handler(route)
+    files.setup(web_app)
     for path, methods in served.items():
         resource = web_app.router.add_resource(path.replace("{id}", _ID))
         if "GET" in methods:

@@ -26,6 +26,8 @@ class Call:
     """The parameters of the query string."""
     body: Any = None
     if_match: str = ""
+    calendar: Callable[[str], str] = str
+    """The address of the calendar that a value names (`bot.crm.feed`)."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import describe
+from bot.web.api import activities, describe, files
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS
@@ -107,6 +107,7 @@ _SHARED: dict[str, Described] = {
         "required": ["id", "owner"],
         "properties": {"id": ID, "owner": {"type": "string", "enum": ["bot", "human"]}},
     },
+    **activities.SCHEMAS,
     "left": {
         "type": "object",
         "required": ["id", "moved"],
@@ -237,6 +238,8 @@ def document(schema: Schema, routes: "Iterable[Route]") -> Described:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(schema, route, names)
         if route.body is not None:
             bodies[route.body.name] = route.body.schema(schema)
+    for path, methods_of in files.described().items():
+        paths.setdefault(path, {}).update(methods_of)
     paths["/api/v1/openapi.json"] = {"get": _openapi_itself()}
     records = {kind.name: describe.record(schema, kind.name) for kind in KINDS.values()}
     pages = {f"{name}_page": _page(_of_schema(name)) for name in records}

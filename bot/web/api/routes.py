@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.crm.timeline import KINDS as WITH_TIMELINE
 from bot.records.permissions import Action
-from bot.web.api import describe, operations, records, send, timeline, writes
+from bot.web.api import activities, describe, operations, records, send, timeline, writes
 from bot.web.api.bodies import Body, Described
 from bot.web.api.call import Work
 from bot.web.api.kinds import KINDS, Kind
@@ -230,6 +230,59 @@ _CUSTOMERS = (
     ),
 )
 
+_ONE, _MINE = f"{ROOT}/activities/{{id}}", f"{ROOT}/users/me/calendar"
+_CHANGE: tuple[Action, str] = ("update", "activities")
+_FUTURE = Described("activities_future", partial(describe.changed_record, name="activities"))
+_ACTIVITIES = (
+    Route(
+        "POST",
+        f"{_ONE}/complete",
+        activities.post_complete,
+        "complete_activity",
+        "An activity is done: what came of it, and the next task.",
+        "completed",
+        _CHANGE,
+        body=activities.COMPLETION,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/change-future",
+        activities.post_change_future,
+        "change_future_activities",
+        "Change this occurrence of a series and all later ones.",
+        "changed_series",
+        _CHANGE,
+        body=_FUTURE,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/delete-future",
+        activities.post_delete_future,
+        "delete_future_activities",
+        "Delete this occurrence of a series and all later ones.",
+        "deleted_series",
+        ("delete", "activities"),
+    ),
+    Route(
+        "POST",
+        _MINE,
+        activities.post_calendar,
+        "my_calendar",
+        "The address of your calendar, for a calendar program.",
+        "calendar_address",
+        ("read", "activities"),
+    ),
+    Route(
+        "POST",
+        f"{_MINE}/new-address",
+        activities.post_new_calendar,
+        "renew_my_calendar",
+        "Another address for your calendar; the one before is dead.",
+        "calendar_address",
+        ("read", "activities"),
+    ),
+)
+
 _USER = f"{ROOT}/users/{{id}}"
 _STAFF = (
     Route(
@@ -280,4 +333,5 @@ ROUTES: tuple[Route, ...] = (
     *(route for kind in KINDS.values() for route in _of_kind(kind)),
     *_CUSTOMERS,
     *_STAFF,
+    *_ACTIVITIES,
 )

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from bot.errors import Conflict, InvalidInput, TooMany
+from bot.records.actor import Actor
 from bot.records.replies import claim, keep
 from bot.records.tx import Tx
 from bot.web.api.auth import KEYS, key_of
@@ -17,6 +18,7 @@ from bot.web.api.call import Answer, Call, Work
 from bot.web.api.conditions import known
 from bot.web.api.limits import Limiter
 from bot.web.keys import APP
+from bot.web.pages.calendar import address_of
 
 if TYPE_CHECKING:
     from bot.web.api.routes import Route
@@ -35,8 +37,7 @@ def handler(route: "Route") -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         app = request.app[APP]
-        digest, actor = await request.app[KEYS].actor(app.store, key_of(request))
-        _limit(request, digest)
+        actor = await caller(request)
         given = parameters(request, route.parameters)
         raw, body = await _body(request, route)
         path = request.match_info
@@ -48,6 +49,7 @@ def handler(route: "Route") -> Handler:
             given,
             body,
             request.headers.get("If-Match", "") if route.guarded else "",
+            lambda value: address_of(app.settings.public_url, app.sign(value)),
         )
         if route.method == "GET":
             answer = await app.store.read(_written, actor, route.work, call)
@@ -67,6 +69,13 @@ def handler(route: "Route") -> Handler:
         return respond(request, answer, {"Idempotent-Replayed": "true"} if again else {})
 
     return handle
+
+
+async def caller(request: web.Request) -> Actor:
+    """Who calls; the request is counted. Raises NotSignedIn, TooMany."""
+    digest, actor = await request.app[KEYS].actor(request.app[APP].store, key_of(request))
+    _limit(request, digest)
+    return actor
 
 
 def _written(tx: Tx, work: Work, call: Call) -> Answer:

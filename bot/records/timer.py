@@ -1,4 +1,4 @@
-"""Timers: what is to happen later, as rows written in the turn's transaction. Losing the queue loses nothing.
+"""Timers: what is to happen later, as rows of the transaction that wants it. Losing the queue loses nothing.
 
 States: waiting → handed (given to a worker under a lease) → done; cancelled.
 """
@@ -51,8 +51,9 @@ def _set(dialect: str) -> Any:
 def set_timer(
     tx: Tx, kind: str, subject_id: str, due_at: datetime, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Set the one timer of this kind and subject, or move it."""
-    tx.require("create", "timers")
+    """Set the one timer of this kind and subject, or move it.
+
+    No permission of its own: who wants it wrote what it follows from."""
     tx.execute(
         _set(tx.dialect),
         {

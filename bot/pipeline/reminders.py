@@ -1,0 +1,108 @@
+"""What the timers of activities and files do: remind, tell of what is overdue, warn of a file's end."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from babel.dates import format_datetime
+
+from bot.crm.activity import ACTIVITY
+from bot.crm.file import EXPIRY, FILE, remind
+from bot.crm.notification import notify_user
+from bot.crm.recurrence import zone_info
+from bot.crm.reminders import OVERDUE, REMINDER, moment_of
+from bot.crm.user import USER, staff_to_tell
+from bot.i18n import locale_of
+from bot.pipeline.runtime import Runtime
+from bot.records.timer import set_timer
+from bot.records.tx import Record, Tx
+from bot.records.write import find
+
+
+def say_moment(moment: datetime, zone: str, lang: str) -> str:
+    """`Monday, 2 March 2026, 10:00 am`, where `zone` is."""
+    return str(
+        format_datetime(moment, "EEEE, d MMMM y, h:mm a", tzinfo=zone_info(zone), locale=locale_of(lang))
+    )
+
+
+def link_to(kind: str, record_id: str) -> str:
+    """The console's page of a record."""
+    return f"/console/{kind}/{record_id}"
+
+
+def _open(tx: Tx, row: Record) -> Record | None:
+    """The activity of a timer, if somebody still has it to do."""
+    found = find(tx, ACTIVITY, row["subject_id"])
+    if found is None or found["done_at"] is not None or found["owner_id"] is None:
+        return None
+    return found
+
+
+def _data(runtime: Runtime, row: Record, moment: datetime) -> dict[str, object]:
+    zone, lang = row["zone"] or runtime.profile.time_zone, runtime.profile.languages[0]
+    return {"subject": row["subject"], "time": say_moment(moment, zone, lang)}
+
+
+def _remind(tx: Tx, runtime: Runtime, row: Record) -> None:
+    """An activity is near: its owner is told."""
+    found = _open(tx, row)
+    moment = moment_of(found) if found is not None else None
+    if found is None or moment is None or found["reminder_minutes"] is None:
+        return
+    wanted = moment - timedelta(minutes=found["reminder_minutes"])
+    if wanted > tx.now:
+        set_timer(tx, REMINDER, found["id"], wanted)
+        return
+    data = _data(runtime, found, moment)
+    notify_user(tx, found["owner_id"], "notify.reminder", data, link_to(ACTIVITY.name, found["id"]))
+
+
+def _overdue(tx: Tx, runtime: Runtime, row: Record) -> None:
+    """A task is due and not done: its owner is told at once, their managers once after a while."""
+    found = _open(tx, row)
+    if found is None or found["kind"] != "task" or found["due_at"] is None:
+        return
+    later = found["due_at"] + timedelta(hours=runtime.settings.overdue_hours)
+    if found["due_at"] > tx.now:
+        set_timer(tx, OVERDUE, found["id"], found["due_at"])
+        return
+    data, link = _data(runtime, found, found["due_at"]), link_to(ACTIVITY.name, found["id"])
+    if not row["data"].get("owner_told"):
+        notify_user(tx, found["owner_id"], "notify.due", data, link)
+        set_timer(tx, OVERDUE, found["id"], max(later, tx.now), {"owner_told": True})
+        return
+    owner = find(tx, USER, found["owner_id"])
+    data |= {"name": owner["name"] if owner is not None else "?"}
+    for manager in managers_of(tx, owner):
+        notify_user(tx, manager["id"], "notify.overdue", data, link)
+
+
+def managers_of(tx: Tx, user: Record | None) -> list[Record]:
+    """Who answers for a user: the managers of their team, else all managers, else the admins."""
+    user_id = user["id"] if user is not None else None
+    managers = [one for one in staff_to_tell(tx, ("manager",)) if one["id"] != user_id]
+    team = user["team_id"] if user is not None else None
+    own = [one for one in managers if team is not None and one["team_id"] == team]
+    admins = [one for one in staff_to_tell(tx, ("admin",)) if one["id"] != user_id]
+    return own or managers or admins
+
+
+def _expires(tx: Tx, runtime: Runtime, row: Record) -> None:
+    """A file's time ends soon: its owner is told, and told again a week before."""
+    found = find(tx, FILE, row["subject_id"])
+    if found is None or found["expires_on"] is None or found["owner_id"] is None:
+        return
+    days = (found["expires_on"] - tx.now.date()).days
+    data = {"name": found["name"], "count": max(days, 0), "date": found["expires_on"].isoformat()}
+    notify_user(
+        tx, found["owner_id"], "notify.file_expires", data, link_to(found["entity"], found["record_id"])
+    )
+    remind(tx, found["id"], found["expires_on"])
+
+
+TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
+    REMINDER: _remind,
+    OVERDUE: _overdue,
+    EXPIRY: _expires,
+}
+"""Those of the kinds of timer that speak of activities and files."""

@@ -2,6 +2,8 @@
 
 from bot import clock
 from bot.app import App
+from bot.automation.retention import forget_runs
+from bot.automation.timers import ALL_TIMERS
 from bot.conversations import inbox, outbox
 from bot.crm.notification import NOTIFICATION, unmailed
 from bot.crm.user import USER
@@ -24,7 +26,7 @@ def fire_timer(timer_id: str) -> bool:
 
     async def work(app: App) -> bool:
         correlation.set(f"timer:{timer_id}")
-        return await app.store.run(fire, SYSTEM, app.runtime, timer_id)
+        return await app.store.run(fire, SYSTEM, app.runtime, timer_id, ALL_TIMERS)
 
     return on_app(work)
 
@@ -76,7 +78,7 @@ def _mailed(tx: Tx, notification_id: str) -> None:
 
 
 def housekeeping() -> dict[str, int]:
-    """Once an hour: drop old event keys, sent rows and files, make next month's partitions."""
+    """Once an hour: drop old event keys, sent rows, runs of rules and files, make next month's partitions."""
 
     async def work(app: App) -> dict[str, int]:
         return await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)
@@ -102,4 +104,9 @@ async def _tidy_files(app: App) -> dict[str, int]:
 
 def _tidy(tx: Tx) -> dict[str, int]:
     made = ensure_partitions(tx.connection, clock.now())
-    return {"keys": inbox.forget_keys(tx), "rows": outbox.forget_sent(tx), "partitions": len(made)}
+    return {
+        "keys": inbox.forget_keys(tx),
+        "rows": outbox.forget_sent(tx),
+        "runs": forget_runs(tx),
+        "partitions": len(made),
+    }

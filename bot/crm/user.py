@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 
 from bot.crm.territory import territories_of
-from bot.errors import Conflict, InvalidInput, NotFound, NotSignedIn
+from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn
 from bot.ids import new_id
 from bot.records.actor import ROLES, Actor, Role
 from bot.records.entity import entity
@@ -150,6 +150,17 @@ def _actor(tx: Tx, row: Record) -> Actor:
         territory_ids=territories_of(tx, row["id"]),
         access=tx.schema.access,
     )
+
+
+def actor_of(tx: Tx, user_id: str) -> Actor:
+    """A user as who acts, for what is done in their name. Raises NotFound, and Forbidden for a user who is
+    not active any more."""
+    row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id, USER.table.c.deleted_at.is_(None)))
+    if row is None:
+        raise NotFound("There is no such user")
+    if not row["active"]:
+        raise Forbidden(f"{row['name']} is not active any more: give the rule another user")
+    return _actor(tx, row)
 
 
 @lru_cache

@@ -53,9 +53,11 @@ CONVERSATION = entity(
 _table = CONVERSATION.table
 
 
-def through_conversation(actor: Actor, column: sa.Column[Any]) -> sa.ColumnElement[bool] | None:
-    """The condition that rows belong to a conversation this actor may see."""
-    mine = row_filter(actor, CONVERSATION)
+def through_conversation(
+    actor: Actor, column: sa.Column[Any], writing: bool = False
+) -> sa.ColumnElement[bool] | None:
+    """The condition that rows belong to a conversation this actor may see, or change."""
+    mine = row_filter(actor, CONVERSATION, writing=writing)
     return None if mine is None else column.in_(sa.select(_table.c.id).where(mine))
 
 

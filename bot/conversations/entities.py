@@ -30,7 +30,7 @@ from bot.records.permissions import allowed, row_filter
 from bot.records.shares import SHARE
 
 
-def _of_visible_records(actor: Actor) -> sa.ColumnElement[bool] | None:
+def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] | None:
     """An event is seen by who sees the record it speaks of."""
     if actor.sees_everything:
         return None

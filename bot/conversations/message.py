@@ -46,7 +46,7 @@ MESSAGE = describe(
     personal=("text",),
     internal=("status_rank",),
     scope="parent",
-    parent=lambda actor: through_conversation(actor, messages.c.conversation_id),
+    parent=lambda actor, writing: through_conversation(actor, messages.c.conversation_id, writing),
 )
 _COLUMNS = tuple(column.name for column in messages.columns)
 

@@ -21,7 +21,7 @@ CONSENT: Entity = entity(
     enums={"state": CONSENT_STATES},
     personal=("words",),
     scope="parent",
-    parent=lambda actor: through_contact(actor, CONSENT.table.c.contact_id),
+    parent=lambda actor, writing: through_contact(actor, CONSENT.table.c.contact_id, writing),
 )
 
 

@@ -6,12 +6,11 @@ is a claim: many may make it, it opens no records and joins no contacts.
 
 from typing import Any
 
-import phonenumbers
 import sqlalchemy as sa
-from email_validator import EmailNotValidError, validate_email
 
+from bot.crm import address
 from bot.records.actor import Actor
-from bot.records.entity import Entity, entity
+from bot.records.entity import Entity, Extras, entity
 from bot.records.permissions import row_filter
 from bot.records.tx import Tx
 from bot.records.write import create, find, get, update
@@ -44,13 +43,16 @@ CONTACT: Entity = entity(
     long=("address", "description"),
     defaults={"name_source": "staff", "blocked": False, "demo": False},
     title="name",
+    extras=Extras(address.NAMES, address.load, address.save),
     main=True,
 )
 
 
-def through_contact(actor: Actor, column: sa.Column[Any]) -> sa.ColumnElement[bool] | None:
-    """The condition that rows belong to a contact this actor may see."""
-    mine = row_filter(actor, CONTACT)
+def through_contact(
+    actor: Actor, column: sa.Column[Any], writing: bool = False
+) -> sa.ColumnElement[bool] | None:
+    """The condition that rows belong to a contact this actor may see, or change."""
+    mine = row_filter(actor, CONTACT, writing=writing)
     return None if mine is None else column.in_(sa.select(CONTACT.table.c.id).where(mine))
 
 
@@ -76,8 +78,11 @@ IDENTITY: Entity = entity(
     computed=("verified",),
     defaults={"verified": False},
     title="value",
+    prepare=address.one_form,
+    guard=address.only_claims,
+    takes=frozenset({"create", "delete"}),
     scope="parent",
-    parent=lambda actor: through_contact(actor, IDENTITY.table.c.contact_id),
+    parent=lambda actor, writing: through_contact(actor, IDENTITY.table.c.contact_id, writing),
 )
 _by_verified = sa.select(IDENTITY.table.c.contact_id).where(
     IDENTITY.table.c.kind == sa.bindparam("kind"),
@@ -86,29 +91,16 @@ _by_verified = sa.select(IDENTITY.table.c.contact_id).where(
 )
 _of_contact = (
     sa.select(IDENTITY.table.c.kind, IDENTITY.table.c.value, IDENTITY.table.c.verified)
-    .where(IDENTITY.table.c.contact_id == sa.bindparam("contact_id"))
+    .where(IDENTITY.table.c.contact_id == sa.bindparam("contact_id"), IDENTITY.table.c.deleted_at.is_(None))
     .order_by(IDENTITY.table.c.id)
 )
 
 
-def normal_phone(text: str, country: str) -> str | None:
-    """A phone number as E.164 (`+919876543210`), read as in `country`; None when it is none."""
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def normal_email(text: str) -> str | None:
-    """A mail address in its one form; None when it is none."""
-    try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return None
-    return found.normalized.lower()
+_known = sa.select(IDENTITY.table).where(
+    IDENTITY.table.c.contact_id == sa.bindparam("contact_id"),
+    IDENTITY.table.c.kind == sa.bindparam("kind"),
+    IDENTITY.table.c.value == sa.bindparam("value"),
+)
 
 
 def find_by_identity(tx: Tx, kind: str, value: str) -> str | None:
@@ -149,20 +141,16 @@ def identities_of(tx: Tx, contact_id: str) -> list[tuple[str, str, bool]]:
 def add_identity(tx: Tx, contact_id: str, kind: str, value: str, *, verified: bool) -> bool:
     """Link an address to a contact; False when it was linked already, or is proved to be another contact's.
 
-    A claim that the channel now proves becomes verified."""
-    known = tx.row(
-        sa.select(IDENTITY.table).where(
-            IDENTITY.table.c.contact_id == contact_id,
-            IDENTITY.table.c.kind == kind,
-            IDENTITY.table.c.value == value,
-        )
-    )
-    if known is not None and (known["verified"] or not verified):
+    A claim that the channel now proves becomes verified; one that was taken off comes back."""
+    known = tx.row(_known, {"contact_id": contact_id, "kind": kind, "value": value})
+    if known is not None and known["deleted_at"] is None and (known["verified"] or not verified):
         return False
     if verified and find_by_identity(tx, kind, value) is not None:
         return False
     if known is not None:
-        return update(tx, IDENTITY, known, {"verified": True}, reason="proved by the channel")
+        proved = {"verified": True} if verified else {}
+        reason = "proved by the channel" if verified else ""
+        return update(tx, IDENTITY, known, {"deleted_at": None, **proved}, reason=reason)
     create(tx, IDENTITY, {"contact_id": contact_id, "kind": kind, "value": value, "verified": verified})
     return True
 

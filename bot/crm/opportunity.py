@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.errors import InvalidInput
 from bot.records.actor import Actor
-from bot.records.entity import Entity, entity
+from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.permissions import row_filter
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant
@@ -21,6 +21,7 @@ STAGE: Entity = entity(
     sa.Column("status", sa.String(10), nullable=False),
     enums={"status": OPPORTUNITY_STATUSES},
     defaults={"status": "open"},
+    takes=EVERYTHING,
     scope="open",
     title="name",
 )
@@ -91,7 +92,9 @@ OPPORTUNITY: Entity = entity(
 )
 
 
-def through_opportunity(actor: Actor, column: sa.Column[Any]) -> sa.ColumnElement[bool] | None:
-    """The condition that rows belong to an opportunity this actor may see."""
-    mine = row_filter(actor, OPPORTUNITY)
+def through_opportunity(
+    actor: Actor, column: sa.Column[Any], writing: bool = False
+) -> sa.ColumnElement[bool] | None:
+    """The condition that rows belong to an opportunity this actor may see, or change."""
+    mine = row_filter(actor, OPPORTUNITY, writing=writing)
     return None if mine is None else column.in_(sa.select(OPPORTUNITY.table.c.id).where(mine))

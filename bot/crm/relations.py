@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.crm.contact import through_contact
 from bot.crm.opportunity import through_opportunity
 from bot.errors import InvalidInput
-from bot.records.entity import Entity, entity
+from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.tx import Record, Tx
 from bot.storage import Id
 
@@ -26,8 +26,9 @@ AFFILIATION: Entity = entity(
     sa.Column("until", sa.Date),
     sa.UniqueConstraint("contact_id", "account_id"),
     sa.Index("ix_affiliations_account", "account_id", "id"),
+    takes=EVERYTHING,
     scope="parent",
-    parent=lambda actor: through_contact(actor, AFFILIATION.table.c.contact_id),
+    parent=lambda actor, writing: through_contact(actor, AFFILIATION.table.c.contact_id, writing),
 )
 """A contact's further accounts; the first is `account_id` of the contact."""
 
@@ -50,8 +51,9 @@ CONTACT_LINK: Entity = entity(
     enums={"kind": LINK_KINDS, "influence": INFLUENCES},
     personal=("note",),
     prepare=_other,
+    takes=EVERYTHING,
     scope="parent",
-    parent=lambda actor: through_contact(actor, CONTACT_LINK.table.c.contact_id),
+    parent=lambda actor, writing: through_contact(actor, CONTACT_LINK.table.c.contact_id, writing),
 )
 """`contact` reports to, influences, is the spouse of … `other`."""
 
@@ -66,6 +68,7 @@ STAKEHOLDER: Entity = entity(
     sa.Index("ix_stakeholders_contact", "contact_id", "id"),
     enums={"role": STAKEHOLDER_ROLES, "influence": INFLUENCES},
     personal=("note",),
+    takes=EVERYTHING,
     scope="parent",
-    parent=lambda actor: through_opportunity(actor, STAKEHOLDER.table.c.opportunity_id),
+    parent=lambda actor, writing: through_opportunity(actor, STAKEHOLDER.table.c.opportunity_id, writing),
 )

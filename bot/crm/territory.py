@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from bot.errors import Conflict
-from bot.records.entity import Entity, entity
+from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.tx import Record, Tx
 from bot.storage import Id
 
@@ -19,6 +19,7 @@ TERRITORY: Entity = entity(
     "territories",
     sa.Column("name", sa.String(100), nullable=False, unique=True),
     sa.Column("parent_id", Id, sa.ForeignKey("territories.id")),
+    takes=EVERYTHING,
     scope="open",
     title="name",
     guard=_guard,
@@ -29,6 +30,7 @@ TERRITORY_MEMBER: Entity = entity(
     sa.Column("user_id", Id, sa.ForeignKey("users.id"), nullable=False),
     sa.UniqueConstraint("territory_id", "user_id"),
     sa.Index("ix_territory_members_user", "user_id"),
+    takes=EVERYTHING,
     scope="open",
 )
 CATEGORY: Entity = entity(
@@ -37,6 +39,7 @@ CATEGORY: Entity = entity(
     sa.Column("entity", sa.String(40), nullable=False),
     sa.Column("parent_id", Id, sa.ForeignKey("categories.id")),
     sa.UniqueConstraint("entity", "name"),
+    takes=EVERYTHING,
     scope="open",
     title="name",
 )

@@ -18,7 +18,8 @@ from bot.conversations.message import MESSAGE, messages
 from bot.conversations.template import as_template, get_template
 from bot.conversations.timer import cancel_timer
 from bot.crm.activity import add_note, finish_call_backs
-from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity, normal_phone
+from bot.crm.address import normal_phone
+from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
 from bot.messages import Media, TemplateUse

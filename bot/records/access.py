@@ -20,7 +20,7 @@ _EVERYBODY_KEEPS = {"agent": _ALL, "rep": _ALL, "manager": _ALL, "marketer": _AL
 # entity -> role -> actions. What is not here is forbidden. Admins may do everything.
 TABLE: dict[str, dict[str, frozenset[str]]] = {
     "contacts": {"agent": _RW, "rep": _RW, "manager": _ALL, "marketer": _R},
-    "identities": {"agent": _RW, "rep": _RW, "manager": _ALL, "marketer": _R},
+    "identities": {"agent": _ALL, "rep": _ALL, "manager": _ALL, "marketer": _R},
     "accounts": {"agent": _R, "rep": _RW, "manager": _ALL, "marketer": _R},
     "affiliations": {"agent": _RW, "rep": _ALL, "manager": _ALL, "marketer": _R},
     "contact_links": {"agent": _RW, "rep": _ALL, "manager": _ALL, "marketer": _R},

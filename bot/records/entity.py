@@ -24,6 +24,8 @@ FieldType = Literal[
 Scope = Literal["owned", "open", "own", "parent"]
 Prepare = Callable[["Tx", "Record | None", dict[str, Any]], None]
 Guard = Callable[["Tx", "Record"], None]
+Parent = Callable[[Actor, bool], sa.ColumnElement[bool] | None]
+EVERYTHING = frozenset({"create", "update", "delete"})
 OWN_PREFIX = "x_"
 """Names of the admins' own fields begin so: they never meet a field that a later version brings."""
 
@@ -60,6 +62,8 @@ class Field:
     """Text of several lines."""
     length: int = 0
     """The most characters of a text; 0: no limit of its own."""
+    texts: bool = False
+    """Of json: a list of texts, which may be written from outside; other json may not."""
 
     @property
     def custom(self) -> bool:
@@ -76,17 +80,29 @@ class Field:
         return own_value(table.c.custom, self.name, self.type) if self.custom else table.c[self.name]
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """Lists of texts that a kind shows and takes as if they were fields, and that other records hold."""
+
+    names: tuple[str, ...]
+    load: Callable[["Tx", list[str]], Mapping[str, Mapping[str, list[str]]]]
+    """Those of a whole page at once, by record and name."""
+    save: Callable[["Tx", str, Mapping[str, list[str]]], None]
+    """Makes one record's lists these. Raises InvalidInput, Conflict."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """A record kind. `scope`: "owned" rows have owner_column and team_id; "open" rows are for every role that
-    may read the kind; "own" rows only for the user in owner_column; "parent" rows follow `parent(actor)`."""
+    may read the kind; "own" rows only for the user in owner_column; "parent" rows follow
+    `parent(actor, writing)`."""
 
     name: str
     table: sa.Table
     fields: Mapping[str, Field]
     scope: Scope = "owned"
     owner_column: str = "owner_id"
-    parent: Callable[[Actor], sa.ColumnElement[bool] | None] | None = None
+    parent: Parent | None = None
     number_prefix: str = ""
     contact_column: str = "contact_id"
     """The column that says whose personal data the row holds; the event log's key follows it."""
@@ -98,6 +114,12 @@ class Entity:
     """Asked on every way a record is made (before: None) or changed: completes or refuses the new values."""
     guard: Guard | None = None
     """Asked before a record is deleted: raises Conflict where something still needs it."""
+    takes: frozenset[str] = frozenset()
+    """What may be done from outside by values alone (`bot.records.change`); the rest only by operations of
+    the kind's own."""
+    extras: Extras | None = None
+    notice: str = ""
+    """The topic of the notice after each change; none where nobody listens."""
 
     @property
     def main(self) -> bool:
@@ -167,6 +189,7 @@ def entity(
     )
     if main:
         options["internal"] = (*options.get("internal", ()), "custom")
+        options = {"takes": EVERYTHING, "notice": name, **options}
     return describe(name, table, **options)
 
 
@@ -185,6 +208,7 @@ def describe(
     money: Mapping[str, str] | None = None,
     search: Mapping[str, int] | None = None,
     long: Sequence[str] = (),
+    texts: Sequence[str] = (),
     to: Mapping[str, str] | None = None,
     only_for: Mapping[str, Sequence[str]] | None = None,
     defaults: Mapping[str, Any] | None = None,
@@ -223,6 +247,7 @@ def describe(
             search=search.get(column.name, 0),
             long=column.name in long,
             length=(column.type.length or 0) if isinstance(column.type, sa.String) else 0,
+            texts=column.name in texts,
         )
 
     fields = {column.name: made(column) for column in table.columns}

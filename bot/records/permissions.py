@@ -63,7 +63,7 @@ def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.Col
         return column == actor.id
     if entity.scope == "parent":
         assert entity.parent is not None
-        return entity.parent(actor)
+        return entity.parent(actor, writing)
     table = entity.table
     owner = table.c[entity.owner_column]
     team = table.c["team_id"]
@@ -82,11 +82,15 @@ def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.Col
 def visible(actor: Actor, entity: Entity, field: str) -> bool:
     """Whether a field exists for this actor. A hidden field is an unknown field, on every path."""
     spec = entity.fields.get(field)
-    if spec is None or spec.internal:
+    if spec is None:
+        if entity.extras is None or field not in entity.extras.names:
+            return False
+    elif spec.internal:
         return False
+    only_for = spec.only_for if spec is not None else ()
     if actor.kind != "user" or actor.role is None:
-        return actor.kind == "system" or not spec.only_for
-    if spec.only_for and actor.role not in spec.only_for:
+        return actor.kind == "system" or not only_for
+    if only_for and actor.role not in only_for:
         return False
     return not actor.access.hides(actor.role, entity.name, field)
 

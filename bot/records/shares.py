@@ -9,11 +9,12 @@ from bot.storage import Id
 LEVELS = ("read", "write")
 
 
-def _mine(actor: Actor) -> sa.ColumnElement[bool] | None:
+def _mine(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:
     if actor.sees_everything:
         return None
     table = SHARE.table
-    return sa.or_(table.c.shared_by == actor.id, given_to(actor))
+    mine = table.c.shared_by == actor.id
+    return mine if writing else sa.or_(mine, given_to(actor))
 
 
 SHARE: Entity = entity(

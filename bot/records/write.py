@@ -16,6 +16,7 @@ from bot.records import permissions, tags
 from bot.records.entity import Entity
 from bot.records.numbers import next_number
 from bot.records.tx import Record, Tx
+from bot.records.unique import unique
 from bot.records.validate import check_rules
 
 _UNTOLD = frozenset({"id", "created_at", "updated_at", "version"})
@@ -29,19 +30,19 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     tx.require("create", entity.name)
     entity = tx.schema.of(entity)
     given = {**entity.defaults, **values}
-    _check_fields(tx, entity, values)
     if entity.prepare is not None:
         entity.prepare(tx, None, given)
     check_rules(tx, entity, None, given)
-    if entity.number_prefix:
-        given.setdefault("number", next_number(tx, entity.name))
+    if entity.number_prefix and "number" not in given:
+        given["number"] = next_number(tx, entity.name)
     record_id: str = given.setdefault("id", new_id())
     given.setdefault("created_at", tx.now)
     given.setdefault("updated_at", tx.now)
     if "version" in entity.table.c:
         given.setdefault("version", 1)
     row = _columns(entity, {}, given)
-    tx.execute(_insert(entity.table, tuple(row)), row)
+    with unique(entity):
+        tx.execute(_insert(entity.table, tuple(row)), row)
     changes = {
         name: (None, value)
         for name, value in given.items()
@@ -50,6 +51,7 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     tx.event(entity, record_id, "created", changes, _contact_of(entity, given, record_id), reason)
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
+    _tell(tx, entity, record_id)
     return record_id
 
 
@@ -83,7 +85,8 @@ def update(
     row = _columns(entity, before, {name: after for name, (_, after) in changes.items()})
     parameters = {f"new_{name}": after for name, after in row.items()}
     parameters |= {"old_id": before["id"], "old_version": before["version"], "new_updated_at": tx.now}
-    done = tx.execute(_update(entity.table, tuple(row)), parameters)
+    with unique(entity):
+        done = tx.execute(_update(entity.table, tuple(row)), parameters)
     if done.rowcount != 1:
         raise VersionConflict(
             f"{entity.name} {before['id']} was changed meanwhile; read it again", id=before["id"]
@@ -92,6 +95,7 @@ def update(
     tx.event(entity, before["id"], action, told, _contact_of(entity, before, before["id"]), reason)
     if "tags" in changes:
         tags.keep(tx, entity, before["id"], changes["tags"][1] or ())
+    _tell(tx, entity, before["id"])
     return True
 
 
@@ -130,6 +134,12 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
         raise VersionConflict(f"{entity.name} {before['id']} was changed meanwhile", id=before["id"])
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
+    _tell(tx, entity, before["id"])
+
+
+def _tell(tx: Tx, entity: Entity, record_id: str) -> None:
+    if entity.notice:
+        tx.notify(entity.notice, record_id)
 
 
 def find(tx: Tx, entity: Entity, record_id: str, *, writing: bool = False) -> Record | None:

@@ -9,9 +9,10 @@ from aiohttp import web
 from bot.errors import InvalidInput, QueryInvalid
 from bot.records.actor import Actor
 from bot.records.query import DEFAULT_LIMIT, Query, one, page, parse, parse_fields
+from bot.records.show import shown
 from bot.records.tx import Tx
 from bot.web.api.auth import Signed, answer
-from bot.web.api.kinds import Kind, show
+from bot.web.api.kinds import Kind
 from bot.web.keys import APP
 
 MAX_LIMIT = 200
@@ -53,7 +54,7 @@ def _blame(error: QueryInvalid, parameter: str) -> QueryInvalid:
 
 def _list(tx: Tx, kind: Kind, query: Query, wanted: tuple[str, ...], zone: ZoneInfo) -> dict[str, Any]:
     found = page(tx, kind.entity, query, zone)
-    return {"data": show(tx, kind, found.rows, wanted), "next_cursor": found.next_cursor}
+    return {"data": shown(tx, kind.entity, found.rows, wanted), "next_cursor": found.next_cursor}
 
 
 def getter(kind: Kind) -> Signed:
@@ -69,7 +70,7 @@ def getter(kind: Kind) -> Signed:
 def _one(tx: Tx, kind: Kind, record_id: str, wanted: tuple[str, ...]) -> dict[str, Any]:
     own = tuple(name for name in wanted if name in kind.entity.fields)
     row = one(tx, kind.entity, record_id, own or (("id",) if wanted else ()))
-    return show(tx, kind, [row], wanted)[0]
+    return shown(tx, kind.entity, [row], wanted)[0]
 
 
 def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:

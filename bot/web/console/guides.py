@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.channels import CHANNELS
-from bot.crm.contact import normal_phone
+from bot.crm.address import normal_phone
 from bot.errors import InvalidInput
 from bot.pipeline.connections import is_secret
 

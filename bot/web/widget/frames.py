@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.app import App
 from bot.channels.webchat import identified, inbound_from_page, seen_by_page
-from bot.crm.contact import normal_email, normal_phone
+from bot.crm.address import normal_email, normal_phone
 from bot.errors import InvalidInput, SamvadError
 from bot.messages import Identity, Parsed
 from bot.notices import Notice

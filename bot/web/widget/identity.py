@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 import jwt
 import sqlalchemy as sa
 
-from bot.crm.contact import IDENTITY, normal_email, normal_phone
+from bot.crm.address import normal_email, normal_phone
+from bot.crm.contact import IDENTITY
 from bot.errors import NotSignedIn
 from bot.messages import Identity, clean
 from bot.records.tx import Tx

@@ -1,0 +1,127 @@
+"""Telephone numbers and mail addresses in their one form, and as the lists that a contact shows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import phonenumbers
+import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
+
+from bot.crm.business import load_profile
+from bot.errors import Conflict, InvalidInput
+from bot.records.permissions import allowed, visible
+from bot.records.tx import Record, Tx
+from bot.records.write import create, delete, update
+
+
+def normal_phone(text: str, country: str) -> str | None:
+    """A phone number as E.164 (`+919876543210`), read as in `country`; None when it is none."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normal_email(text: str) -> str | None:
+    """A mail address in its one form; None when it is none."""
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return found.normalized.lower()
+
+
+def one_form(tx: Tx, _before: Record | None, values: dict[str, Any]) -> None:
+    """A claim that staff enter is written in its one form. The channels' own addresses come in theirs."""
+    if tx.actor.kind != "user" or values.get("verified") or "value" not in values:
+        return
+    read = _FORMS.get(values.get("kind", ""))
+    if read is not None:
+        values["value"] = read(tx, values["value"], "value")
+
+
+def only_claims(_tx: Tx, identity: Record) -> None:
+    """What a channel proved stays: messages from there are this contact's."""
+    if identity["verified"]:
+        raise Conflict("The channel proved this address; it cannot be taken off", reason="verified")
+
+
+def _phone(tx: Tx, text: str, field: str) -> str:
+    profile = load_profile(tx)
+    found = normal_phone(text, profile.country if profile is not None else "IN")
+    if found is None:
+        raise InvalidInput(f"{text[:80]!r} is no telephone number; write it as +91 98765 43210", field=field)
+    return found
+
+
+def _email(_tx: Tx, text: str, field: str) -> str:
+    found = normal_email(text)
+    if found is None:
+        raise InvalidInput(f"{text[:80]!r} is no mail address", field=field)
+    return found
+
+
+_FORMS: dict[str, Callable[[Tx, str, str], str]] = {"phone": _phone, "email": _email}
+_LISTS = {"phones": "phone", "emails": "email"}
+NAMES = tuple(_LISTS)
+"""What a contact shows: telephone numbers (those of WhatsApp too) and mail addresses."""
+
+
+def _shown(row: Record) -> tuple[str, str] | None:
+    """(list, text) of an identity; None for one that is in neither."""
+    if row["kind"] == "whatsapp":
+        # A WhatsApp id is a number without its plus, or a name that hides the number.
+        return ("phones", f"+{row['value']}") if row["value"].isdigit() else None
+    return ("emails" if row["kind"] == "email" else "phones"), row["value"]
+
+
+def _identities(tx: Tx, contact_ids: list[str]) -> list[Record]:
+    table = tx.schema.entity("identities").table
+    chosen = sa.select(table).where(
+        table.c.contact_id.in_(contact_ids), table.c.kind.in_(("phone", "whatsapp", "email"))
+    )
+    return tx.rows(chosen.order_by(table.c.id))
+
+
+def load(tx: Tx, contact_ids: list[str]) -> Mapping[str, dict[str, list[str]]]:
+    """The numbers and addresses of contacts that the actor sees, oldest first, each once."""
+    found: dict[str, dict[str, list[str]]] = {id_: {name: [] for name in NAMES} for id_ in contact_ids}
+    entity = tx.schema.entity("identities")
+    if (
+        not contact_ids
+        or not allowed(tx.actor, "read", entity.name)
+        or not visible(tx.actor, entity, "value")
+    ):
+        return found
+    for row in _identities(tx, contact_ids):
+        place = _shown(row) if row["deleted_at"] is None else None
+        if place is not None and place[1] not in found[row["contact_id"]][place[0]]:
+            found[row["contact_id"]][place[0]].append(place[1])
+    return found
+
+
+def save(tx: Tx, contact_id: str, lists: Mapping[str, list[str]]) -> None:
+    """Make these the contact's numbers or addresses: what is new is a claim, and only claims go."""
+    entity = tx.schema.entity("identities")
+    rows = _identities(tx, [contact_id])
+    for name, texts in lists.items():
+        kind = _LISTS[name]
+        wanted = list(dict.fromkeys(_FORMS[kind](tx, text, name) for text in texts))
+        shown = [(place[1], row) for row in rows if (place := _shown(row)) is not None and place[0] == name]
+        for text, row in shown:
+            if row["deleted_at"] is None and text not in wanted:
+                if row["verified"]:
+                    raise Conflict(
+                        f"The channel proved {text}; it cannot be taken off", field=name, reason="verified"
+                    )
+                delete(tx, entity, row)
+        there = {text for text, row in shown if row["deleted_at"] is None}
+        gone = {text: row for text, row in shown if row["deleted_at"] is not None and row["kind"] == kind}
+        for text in wanted:
+            if text in gone and text not in there:
+                update(tx, entity, gone[text], {"deleted_at": None})
+            elif text not in there:
+                create(tx, entity, {"contact_id": contact_id, "kind": kind, "value": text})

@@ -1,0 +1,108 @@
+"""Rows as JSON shows them: what the actor sees of them, money in major units, moments as ISO text."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.clock import to_iso
+from bot.records.change import business_currency
+from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
+from bot.records.money import to_major
+from bot.records.permissions import visible
+from bot.records.tx import Record, Tx
+
+Shown = dict[str, Any]
+Write = Callable[[Record, Any], Any]
+
+
+def showable(tx: Tx, entity: Entity) -> list[str]:
+    """The fields and extras of a kind that exist for this actor."""
+    extras = entity.extras.names if entity.extras is not None else ()
+    return [name for name in (*entity.fields, *extras) if visible(tx.actor, entity, name)]
+
+
+def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] = ()) -> list[Shown]:
+    """Rows with the wanted fields, or with all that the actor sees; the id is always there."""
+    entity, rows = tx.schema.of(entity), list(rows)
+    known = showable(tx, entity)
+    names = [name for name in ("id", *wanted) if name in known] if wanted else known
+    columns = {
+        name: _writer(tx, entity, entity.fields[name], rows) for name in names if name in entity.fields
+    }
+    made = [{name: write(row, row.get(name)) for name, write in columns.items()} for row in rows]
+    extra = [name for name in names if name not in columns]
+    if extra and entity.extras is not None:
+        loaded = entity.extras.load(tx, [row["id"] for row in rows])
+        for record in made:
+            record |= {name: loaded[record["id"]][name] for name in extra}
+    return made
+
+
+def _plain(_row: Record, value: Any) -> Any:
+    return to_json(value)
+
+
+def _own_moment(_row: Record, value: Any) -> Any:
+    return to_iso(datetime.fromisoformat(value)) if value else None
+
+
+def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Write:
+    """What turns this field's column value into JSON."""
+    if spec.type == "money":
+        currencies = currencies_of(tx, entity, spec, rows)
+        return lambda row, value: None if value is None else to_major(value, currencies[row["id"]])
+    if spec.type == "instant" and spec.custom:
+        return _own_moment
+    if spec.name == "number" and entity.number_prefix:
+        return lambda _row, value: f"{entity.number_prefix}{value}"
+    if entity.name == "events" and spec.name == "changes":
+        return _changes(tx, rows)
+    return _plain
+
+
+def currencies_of(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Mapping[str, str]:
+    """The currency of an amount in each of these rows, read anew where the rows do not hold it."""
+    beside = entity.fields.get(spec.currency)
+    if beside is None:
+        return {row["id"]: spec.currency for row in rows}
+    if all(spec.currency in row for row in rows):
+        codes = {row["id"]: row[spec.currency] for row in rows}
+    else:
+        table = entity.table
+        statement = sa.select(table.c.id, table.c[spec.currency]).where(
+            table.c.id.in_([row["id"] for row in rows])
+        )
+        codes = {row["id"]: row[spec.currency] for row in tx.rows(statement)}
+    if all(codes.values()):
+        return codes
+    ours = business_currency(tx)
+    return {id_: code or ours for id_, code in codes.items()}
+
+
+def _changes(tx: Tx, rows: Sequence[Record]) -> Write:
+    """Events' changes without what is hidden from this actor in the records themselves."""
+    kinds = _kinds_of(tx, rows)
+
+    def write(row: Record, changes: Any) -> Any:
+        entity = kinds.get(row["id"])
+        if not changes or entity is None:
+            return None if entity is None else changes
+        return {name: pair for name, pair in changes.items() if _may_see(tx, entity, name)}
+
+    return write
+
+
+def _may_see(tx: Tx, entity: Entity, name: str) -> bool:
+    if name in entity.fields:
+        return visible(tx.actor, entity, name)
+    return not name.startswith(OWN_PREFIX)  # a field that admins removed; other names are the event's own
+
+
+def _kinds_of(tx: Tx, rows: Sequence[Record]) -> dict[str, Entity | None]:
+    if not all("entity" in row for row in rows):
+        table = tx.schema.entity("events").table
+        chosen = sa.select(table.c.id, table.c.entity).where(table.c.id.in_([row["id"] for row in rows]))
+        rows = tx.rows(chosen)
+    return {row["id"]: tx.schema.entities.get(row["entity"]) for row in rows}

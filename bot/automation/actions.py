@@ -1,8 +1,8 @@
 """What rules do: each action of `bot.crm.rule_action`, as the user the rule runs as."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,11 +22,13 @@ from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.timers import escalate_case
 from bot.records.actor import SYSTEM
+from bot.records.change import change_record
 from bot.records.entity import Entity, to_json
 from bot.records.numbers import FIRST, next_number
 from bot.records.shares import SHARE
+from bot.records.show import shown
 from bot.records.tx import Record, Tx
-from bot.records.write import create, expanded, find, get, update
+from bot.records.write import create, expanded, get, update
 
 MESSAGE = "rule_message"
 """The timer of a message that has to wait for the morning."""
@@ -70,12 +72,13 @@ class Context:
     entity: Entity
     record_id: str
 
-    def record(self) -> Record:
-        """The record as it is now, to be changed. Raises NotFound where the user may not change it."""
-        return get(self.tx, self.entity, self.record_id, writing=True)
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business's."""
+        return ZoneInfo(self.runtime.profile.time_zone)
 
     def seen(self) -> Record:
-        """The record as it is now, to be read; also one that was deleted."""
+        """The record as it is now, also one that was deleted. Raises NotFound, Forbidden."""
         if self.rule["trigger"] != "deleted":
             return get(self.tx, self.entity, self.record_id)
         table = self.entity.table
@@ -84,25 +87,34 @@ class Context:
             raise NotFound("The record is gone")
         return expanded(self.entity, row)
 
+    def as_shown(self, names: Sequence[str] = ()) -> Record:
+        """The record's fields as the API shows them to the rule's user."""
+        return shown(self.tx, self.entity, [self.seen()], names)[0]
+
     def change(self, action: str, given: Mapping[str, Any]) -> Outcome:
-        """Change fields of the record."""
-        before = self.record()
-        update(self.tx, self.entity, before, given)
-        after = find(self.tx, self.entity, self.record_id) or {**before, **given}
+        """Change fields of the record, by values as the API takes them."""
+        before = self.as_shown(tuple(given))
+        changed = change_record(self.tx, self.entity, self.record_id, given, zone=self.zone)
+        after = shown(self.tx, self.entity, [changed], tuple(given))[0]
         changes = {
-            name: [to_json(before.get(name)), to_json(after.get(name))]
-            for name in given
-            if before.get(name) != after.get(name)
+            name: [before.get(name), after.get(name)] for name in given if before.get(name) != after.get(name)
         }
         personal = frozenset(name for name in changes if self.entity.personal(name))
         return Outcome(action, changes, personal=personal)
 
     def fill(self, text: str) -> str:
-        """A text with the record's fields in their places."""
-        if not PLACE.search(text):
+        """A text with the record's fields in their places, as far as the rule's user sees them."""
+        if not (names := PLACE.findall(text)):
             return text
-        record, zone = self.seen(), ZoneInfo(self.runtime.profile.time_zone)
-        return PLACE.sub(lambda place: _word(record.get(place[1]), zone), text)
+        record = self.as_shown(names)
+        return PLACE.sub(lambda place: self._word(place[1], record.get(place[1])), text)
+
+    def _word(self, name: str, value: Any) -> str:
+        if value is None:
+            return ""
+        if self.entity.fields[name].type == "instant":
+            return datetime.fromisoformat(value).astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+        return str(value)
 
     def contact_id(self) -> str | None:
         """Whose record it is."""
@@ -112,35 +124,20 @@ class Context:
         return found
 
 
-def _word(value: Any, zone: ZoneInfo) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
 def carry_out(context: Context) -> list[Outcome]:
     """Every action of the rule, in order."""
     return [CARRY_OUT[one["action"]](context, one) for one in context.rule["actions"]]
 
 
 def _set_fields(context: Context, given: Mapping[str, Any]) -> Outcome:
-    record = context.record()
-    values: dict[str, Any] = {}
-    for name, value in given["fields"].items():
-        copied = COPIED.fullmatch(value) if isinstance(value, str) else None
-        values[name] = record.get(copied[1]) if copied else _read(context.entity, name, value)
-    return context.change("set_fields", values)
-
-
-def _read(entity: Entity, name: str, value: Any) -> Any:
-    spec = entity.fields[name]
-    if value is None or spec.custom or not isinstance(value, str):
-        return value
-    if spec.type == "date":
-        return date.fromisoformat(value)
-    return datetime.fromisoformat(value) if spec.type == "instant" else value
+    sources = {
+        name: copied[1]
+        for name, value in given["fields"].items()
+        if isinstance(value, str) and (copied := COPIED.fullmatch(value))
+    }
+    record = context.as_shown(tuple(sources.values())) if sources else {}
+    copies = {name: record.get(source) for name, source in sources.items()}
+    return context.change("set_fields", {**given["fields"], **copies})
 
 
 def _assign(context: Context, given: Mapping[str, Any]) -> Outcome:
@@ -173,13 +170,13 @@ def _active(tx: Tx, user_id: str) -> Record:
 
 
 def _add_tags(context: Context, given: Mapping[str, Any]) -> Outcome:
-    tags = list(context.record().get("tags") or ())
+    tags = list(context.seen().get("tags") or ())
     return context.change("add_tags", {"tags": [*tags, *(tag for tag in given["tags"] if tag not in tags)]})
 
 
 def _remove_tags(context: Context, given: Mapping[str, Any]) -> Outcome:
-    tags = list(context.record().get("tags") or ())
-    return context.change("remove_tags", {"tags": [tag for tag in tags if tag not in given["tags"]] or None})
+    tags = list(context.seen().get("tags") or ())
+    return context.change("remove_tags", {"tags": [tag for tag in tags if tag not in given["tags"]]})
 
 
 def _create_task(context: Context, given: Mapping[str, Any]) -> Outcome:
@@ -242,22 +239,22 @@ def _page_of(entity: Entity, record: Record) -> str:
 
 def _share(context: Context, given: Mapping[str, Any]) -> Outcome:
     tx, table = context.tx, SHARE.table
-    record = context.record()
-    whom = {name: given.get(name) for name in ("user_id", "team_id")}
+    whom = {name: given[name] for name in ("user_id", "team_id") if name in given}
     known = tx.row(
         sa.select(table).where(
-            table.c.record_id == record["id"],
+            table.c.record_id == context.record_id,
             table.c.deleted_at.is_(None),
-            *(table.c[name] == value for name, value in whom.items() if value),
+            *(table.c[name] == value for name, value in whom.items()),
         )
     )
     level = given["level"]
+    get(tx, context.entity, context.record_id, writing=True)  # who may not change it may not share it
     if known is None:
-        values = {"entity": context.entity.name, "record_id": record["id"], "level": level, **whom}
-        create(tx, SHARE, {**values, "shared_by": tx.actor.id})
+        of = {"entity": context.entity.name, "record_id": context.record_id, "shared_by": tx.actor.id}
+        create(tx, SHARE, {**of, "level": level, **whom})
     elif known["level"] == "read":  # nobody loses what was given to them before
         update(tx, SHARE, known, {"level": level})
-    return Outcome("share", told={name: value for name, value in {**whom, "level": level}.items() if value})
+    return Outcome("share", told={**whom, "level": level})
 
 
 def _send_message(context: Context, given: Mapping[str, Any]) -> Outcome:
@@ -300,7 +297,7 @@ def _conversation_of(context: Context) -> Record:
 
 
 def _escalate(context: Context, _given: Mapping[str, Any]) -> Outcome:
-    case = context.record()
+    case = get(context.tx, context.entity, context.record_id, writing=True)
     level = escalate_case(context.tx, case)
     changes = (
         {"escalation_level": [case["escalation_level"], level]} if level != case["escalation_level"] else {}

@@ -37,8 +37,9 @@ def advance(tx: Tx, runtime: Runtime) -> int:
     events = read_after(tx.connection, _position(tx), BATCH)
     if not events:
         return 0
-    rules, zone = Ruleset(tx, ZoneInfo(runtime.profile.time_zone)), ZoneInfo(runtime.profile.time_zone)
-    due.begin_backfill(tx, (event["record_id"] for event in events if event["entity"] == RULE.name))
+    zone = ZoneInfo(runtime.profile.time_zone)
+    rules = Ruleset(tx, zone)
+    due.begin_backfill(tx, rules, {event["record_id"] for event in events if event["entity"] == RULE.name})
     due.follow(tx, rules, events, zone)
     done = _Batch(tx, runtime, rules, events).work()
     last = events[done - 1]

@@ -3,7 +3,7 @@
 The timer only wakes: when it fires, the moment is reckoned anew from the record as it is then.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 from uuid import UUID, uuid5
@@ -105,10 +105,12 @@ def _set(
     cancel_timers(tx, TIMER, gone)
 
 
-def begin_backfill(tx: Tx, rule_ids: Iterable[str]) -> None:
+def begin_backfill(tx: Tx, rules: Ruleset, changed: Collection[str]) -> None:
     """These rules were made or changed: records that are there already get their timers, batch by batch."""
-    for rule_id in dict.fromkeys(rule_ids):
-        set_timer(tx, BACKFILL, rule_id, tx.now, {"after": ""})
+    for kind in rules.by_kind:
+        for rule in rules.due_rules(kind):
+            if rule["id"] in changed:
+                set_timer(tx, BACKFILL, rule["id"], tx.now, {"after": ""})
 
 
 def backfill(tx: Tx, runtime: Runtime, row: Record) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.crm import rule_check
 from bot.ids import new_id
-from bot.records.entity import Entity, describe, entity
+from bot.records.entity import EVERYTHING, Entity, describe, entity
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant, Json, metadata
 
@@ -57,7 +57,10 @@ RULE: Entity = entity(
     sa.Column("stop_after", sa.Boolean, nullable=False),
     sa.Column("run_as_id", Id, sa.ForeignKey("users.id"), nullable=False),
     defaults={"condition": "", "position": 0, "active": True, "stop_after": False, "run_as_id": None},
+    texts=("changed",),
+    structures=("actions",),
     prepare=_prepare,
+    takes=EVERYTHING,
     scope="open",
     title="name",
 )

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.errors import InvalidInput
+from bot.errors import Forbidden, InvalidInput
 from bot.ids import is_id
 from bot.records.actor import ROLES, Actor
+from bot.records.change import read_values
 from bot.records.entity import Entity
-from bot.records.permissions import writable
 from bot.records.query import reachable
-from bot.records.schema import Schema
 from bot.records.shares import LEVELS
+from bot.records.tx import Tx
 
 MOST_ACTIONS = 20
 MOST_TEXT = 2000
@@ -20,7 +20,7 @@ COPIED = re.compile(r"=\{(\w+)\}")
 """A value that is taken from another field of the record."""
 PLACE = re.compile(r"\{(\w+)\}")
 """Where a text takes in a field of the record."""
-_TELLABLE = frozenset({"text", "integer", "number", "enum", "date", "instant"})
+_TELLABLE = frozenset({"text", "integer", "number", "enum", "date", "instant", "money"})
 _TEN_YEARS = 10 * 366 * 24 * 60
 
 
@@ -28,6 +28,7 @@ _TEN_YEARS = 10 * 366 * 24 * 60
 class Ask:
     """For whom a parameter is read: the record kind, the user the rule runs as, and what it waits for."""
 
+    tx: Tx
     entity: Entity
     actor: Actor
     action: str
@@ -75,22 +76,25 @@ def _text(ask: Ask, value: Any) -> str:
 
 
 def _fields(ask: Ask, value: Any) -> dict[str, Any]:
+    """New values as the API takes them, or `={field}` for what another field of the record holds."""
     if not isinstance(value, dict) or not value:
         raise ask.wrong("are field names with their new values")
     known = reachable(ask.actor, ask.entity)
+    literal: dict[str, Any] = {}
     for name, given in value.items():
-        spec = known.get(name)
-        if spec is None:
-            raise ask.wrong(f"name {name[:60]!r}, which {ask.entity.name} do not have")
-        if spec.computed or not writable(ask.actor, ask.entity, name):
-            raise ask.wrong(f"name {name}, which the user this rule runs as may not change")
         copied = COPIED.fullmatch(given) if isinstance(given, str) else None
-        if copied is not None:
-            source = known.get(copied[1])
-            if source is None or source.type != spec.type:
-                raise ask.wrong(f"copy {copied[1]} into {name}, which takes another type")
-        elif spec.type == "enum" and given is not None and given not in spec.values:
-            raise ask.wrong(f"set {name} to {str(given)[:60]!r}; one of {', '.join(spec.values)}")
+        if copied is None:
+            literal[name] = given
+            continue
+        source, spec = known.get(copied[1]), known.get(name)
+        if source is None or spec is None or source.type != spec.type:
+            raise ask.wrong(f"cannot copy {copied[1]} into {name}: both must be fields of one type")
+        literal[name] = None
+    try:
+        with ask.tx.acting(ask.actor):
+            read_values(ask.tx, ask.entity, literal)
+    except (InvalidInput, Forbidden) as error:
+        raise ask.wrong(f"cannot be set so: {error.message}") from None
     return value
 
 
@@ -165,16 +169,14 @@ ACTIONS: dict[str, Action] = {
 """By name. `assign` to a team takes its members in turn."""
 
 
-def read_actions(
-    schema: Schema, entity: Entity, actor: Actor, trigger: str, given: Any
-) -> list[dict[str, Any]]:
+def read_actions(tx: Tx, entity: Entity, actor: Actor, trigger: str, given: Any) -> list[dict[str, Any]]:
     """The actions of a rule with every parameter in its place. Raises InvalidInput."""
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_ACTIONS:
         raise InvalidInput(f"A rule has 1 to {MOST_ACTIONS} actions, as a list", field="actions")
-    return [_read(schema.of(entity), actor, trigger, one) for one in given]
+    return [_read(tx, entity, actor, trigger, one) for one in given]
 
 
-def _read(entity: Entity, actor: Actor, trigger: str, given: Any) -> dict[str, Any]:
+def _read(tx: Tx, entity: Entity, actor: Actor, trigger: str, given: Any) -> dict[str, Any]:
     name = given.get("action") if isinstance(given, dict) else None
     action = ACTIONS.get(str(name))
     if action is None:
@@ -191,7 +193,7 @@ def _read(entity: Entity, actor: Actor, trigger: str, given: Any) -> dict[str, A
     for parameter, spec in action.parameters.items():
         value = given.get(parameter)
         if value is not None:
-            found[parameter] = spec.read(Ask(entity, actor, str(name), parameter), value)
+            found[parameter] = spec.read(Ask(tx, entity, actor, str(name), parameter), value)
         elif not spec.optional:
             raise InvalidInput(f"{name} needs {parameter}", field="actions", parameter=parameter)
         elif spec.default is not None:

@@ -63,7 +63,7 @@ def checked(
     found: dict[str, Any] = {"changed": _changed(entity, runs_as, rule)}
     found |= _due(entity, runs_as, rule)
     found["condition"] = _condition(entity, runs_as, rule)
-    found["actions"] = read_actions(tx.schema, entity, runs_as, str(trigger), rule.get("actions"))
+    found["actions"] = read_actions(tx, entity, runs_as, str(trigger), rule.get("actions"))
     return found
 
 

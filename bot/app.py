@@ -16,6 +16,7 @@ from bot.bus import Bus
 from bot.channels import CHANNELS, build_channels
 from bot.conversations.channel_account import all_accounts, seed_account
 from bot.conversations.entities import ENTITIES
+from bot.crm.article import ARTICLE
 from bot.crm.business import Profile, seed_profile
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
@@ -39,6 +40,7 @@ from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.definitions import CHANGED
 from bot.records.keys import KeyRing, derive
+from bot.records.own_index import index_own_fields
 from bot.records.store import Store
 from bot.records.tokens import Tokens
 from bot.records.tx import Tx
@@ -239,11 +241,17 @@ def _count_llm(prompt: str, outcome: str, _seconds: float) -> None:
 
 async def _watch_articles(app: App) -> None:
     async for notice in app.bus.listen():
-        if notice is None or notice.topic == "article":
+        if notice is None or notice.topic == ARTICLE.notice:
             app.library.changed()
 
 
 async def _watch_definitions(app: App) -> None:
+    def index() -> None:
+        index_own_fields(app.store.database, app.store.schema)
+
+    await app.store.aside(index)
     async for notice in app.bus.listen():
         if notice is None or notice.topic == CHANGED:
             await app.store.aside(app.store.reload_schema)
+        if notice is not None and notice.topic == CHANGED:
+            await app.store.aside(index)

@@ -143,11 +143,15 @@ def user_add(
     team: Annotated[str, typer.Option(help="Their team; made when there is none of that name")] = "",
     password: Annotated[str, typer.Option(help="A console password; unset: none yet")] = "",
     api_key: Annotated[bool, typer.Option("--api-key", help="Print a key for the REST API")] = False,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Limit the key, as contacts:read or *:write; may be repeated")
+    ] = None,
 ) -> None:
     """Add a staff member, or give one who is there an API key or password."""
     from bot.commands.people import add_or_equip
 
-    _, key = _operate(add_or_equip, email, role, name=name, team=team, password=password, api_key=api_key)
+    given = {"name": name, "team": team, "password": password, "api_key": api_key, "scopes": scope or ()}
+    _, key = _operate(add_or_equip, email, role, **given)
     print(f"{email} is a user.")
     if key:
         print(key)
@@ -164,6 +168,34 @@ def user_reset(
     fresh = password or secrets.token_urlsafe(12)
     _operate(reset, email, fresh)
     print(f"{email} has a new password." if password else fresh)
+
+
+@user.command("leave")
+def user_leave(
+    email: str,
+    to: Annotated[str, typer.Option(help="The colleague who takes over their open work")] = "",
+    to_team: Annotated[str, typer.Option(help="Or the team that does")] = "",
+) -> None:
+    """Deactivate a staff member: sessions and keys end, open work goes to somebody else."""
+    from bot.commands.people import leave
+
+    moved = _operate(leave, email, to=to, to_team=to_team)
+    print(f"{email} can no longer sign in.")
+    for kind, count in moved.items():
+        print(f"{count} {kind} handed over")
+
+
+@user.command("keys")
+def user_keys(
+    email: str,
+    revoke: Annotated[str, typer.Option(help="The id of a key to end")] = "",
+) -> None:
+    """List a staff member's API keys, or end one."""
+    from bot.commands.people import keys
+
+    for key in _operate(keys, email, revoke):
+        scopes = " ".join(key["scopes"] or ("everything",))
+        print(f"{key['id']}  {key['name'] or '-'}  {scopes}  last used {key['last_used_at'] or 'never'}")
 
 
 @kb.command("import")

@@ -25,10 +25,10 @@ from bot.records.actor import SYSTEM
 from bot.records.change import change_record
 from bot.records.entity import Entity, to_json
 from bot.records.numbers import FIRST, next_number
-from bot.records.shares import SHARE
+from bot.records.sharing import share_record
 from bot.records.show import shown
 from bot.records.tx import Record, Tx
-from bot.records.write import create, expanded, get, update
+from bot.records.write import expanded, get
 
 MESSAGE = "rule_message"
 """The timer of a message that has to wait for the morning."""
@@ -238,23 +238,9 @@ def _page_of(entity: Entity, record: Record) -> str:
 
 
 def _share(context: Context, given: Mapping[str, Any]) -> Outcome:
-    tx, table = context.tx, SHARE.table
     whom = {name: given[name] for name in ("user_id", "team_id") if name in given}
-    known = tx.row(
-        sa.select(table).where(
-            table.c.record_id == context.record_id,
-            table.c.deleted_at.is_(None),
-            *(table.c[name] == value for name, value in whom.items()),
-        )
-    )
-    level = given["level"]
-    get(tx, context.entity, context.record_id, writing=True)  # who may not change it may not share it
-    if known is None:
-        of = {"entity": context.entity.name, "record_id": context.record_id, "shared_by": tx.actor.id}
-        create(tx, SHARE, {**of, "level": level, **whom})
-    elif known["level"] == "read":  # nobody loses what was given to them before
-        update(tx, SHARE, known, {"level": level})
-    return Outcome("share", told={**whom, "level": level})
+    share_record(context.tx, context.entity.name, context.record_id, level=given["level"], **whom)
+    return Outcome("share", told={**whom, "level": given["level"]})
 
 
 def _send_message(context: Context, given: Mapping[str, Any]) -> Outcome:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.crm.rule import RULE
 from bot.crm.rule_check import DUE, GENERAL
-from bot.crm.user import actor_of
+from bot.crm.user import actor_by_id
 from bot.errors import SamvadError
 from bot.records.actor import Actor
 from bot.records.entity import Entity
@@ -78,7 +78,7 @@ class Ruleset:
         """The user the rule runs as. Raises NotFound, Forbidden."""
         user_id = rule["run_as_id"]
         if user_id not in self._actors:
-            self._actors[user_id] = actor_of(self._tx, user_id)
+            self._actors[user_id] = actor_by_id(self._tx, user_id)
         return self._actors[user_id]
 
     def matching(self, rule: Rule, record_ids: Iterable[str]) -> set[str]:

@@ -1,5 +1,6 @@
 """Every record kind by the name the API and queries use: the one dict, no discovery."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,12 +23,13 @@ from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
 from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION
 from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
 from bot.crm.user import TEAM, USER
+from bot.records import definitions, shares
 from bot.records.actor import Actor
-from bot.records.definitions import ACCESS_RULE, CUSTOM_FIELD, VALIDATION_RULE
+from bot.records.defining import prepare_access, prepare_field, prepare_rule
 from bot.records.entity import Entity
 from bot.records.events import events, make_entity
 from bot.records.permissions import allowed, row_filter
-from bot.records.shares import SHARE
+from bot.records.sharing import guard_share, prepare_share
 
 
 def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] | None:
@@ -48,7 +50,29 @@ def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] 
     return sa.or_(*conditions)
 
 
+def _of_shared_records(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:
+    """A share is seen by who gave or got it and by who may change the record, and changed by the givers."""
+    if actor.sees_everything:
+        return None
+    table = shares.SHARE.table
+    conditions: list[sa.ColumnElement[bool]] = [table.c.shared_by == actor.id]
+    if not writing:
+        conditions.append(shares.given_to(actor))
+    for entity in ENTITIES.values():
+        if entity.main and allowed(actor, "update", entity.name):
+            mine = row_filter(actor, entity, writing=True)
+            assert mine is not None
+            theirs = table.c.record_id.in_(sa.select(entity.table.c.id).where(mine))
+            conditions.append(sa.and_(table.c.entity == entity.name, theirs))
+    return sa.or_(*conditions)
+
+
 EVENT = make_entity(_of_visible_records)
+# Checks of definitions and shares ask the whole schema, so they join their kinds here.
+SHARE = replace(shares.SHARE, parent=_of_shared_records, prepare=prepare_share, guard=guard_share)
+CUSTOM_FIELD = replace(definitions.CUSTOM_FIELD, prepare=prepare_field)
+VALIDATION_RULE = replace(definitions.VALIDATION_RULE, prepare=prepare_rule)
+ACCESS_RULE = replace(definitions.ACCESS_RULE, prepare=prepare_access)
 
 ENTITIES: dict[str, Entity] = {
     entity.name: entity

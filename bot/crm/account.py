@@ -17,6 +17,8 @@ MAX_DEPTH = 20
 
 def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
     """An account is never above itself."""
+    if values.get("domain"):
+        values["domain"] = values["domain"].lower()
     above = values.get("parent_id")
     own = before["id"] if before is not None else values.get("id")
     table = ACCOUNT.table

@@ -6,13 +6,30 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.errors import InvalidInput, NotFound
-from bot.records.entity import entity
+from bot.records.entity import EVERYTHING, entity
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
 from bot.storage import Id
 
 ARTICLE_STATUSES = ("draft", "published", "archived")
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def _prepare(_tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """An id in lower-case words, a language, a title and a text."""
+    both = {**(before or {}), **values}
+    if not _KEY.fullmatch(both["key"]):
+        raise InvalidInput(
+            f"An article's id is lower-case words joined by hyphens, not {both['key']!r}", field="id"
+        )
+    if both["status"] not in ARTICLE_STATUSES:
+        raise InvalidInput(f"{both['status']!r} is no article status", field="status")
+    for name in ("lang", "title", "body"):
+        if not both[name].strip():
+            raise InvalidInput(f"An article needs a {name}", field=name)
+        if name in values:
+            values[name] = both[name].strip()
+
 
 ARTICLE = entity(
     "articles",
@@ -29,22 +46,14 @@ ARTICLE = entity(
     long=("body",),
     defaults={"status": "draft"},
     title="title",
+    prepare=_prepare,
+    takes=EVERYTHING,
+    notice="articles",
 )
-
-
-def _checked(key: str, lang: str, title: str, body: str) -> None:
-    if not _KEY.fullmatch(key):
-        raise InvalidInput(f"An article's id is lower-case words joined by hyphens, not {key!r}", field="id")
-    for name, value in (("lang", lang), ("title", title), ("body", body)):
-        if not value.strip():
-            raise InvalidInput(f"An article needs a {name}", field=name)
 
 
 def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str = "published") -> str:
     """Add the article, or change the one with this key and language; returns its id."""
-    _checked(key, lang, title, body)
-    if status not in ARTICLE_STATUSES:
-        raise InvalidInput(f"{status!r} is no article status", field="status")
     table = ARTICLE.table
     known = tx.row(sa.select(table).where(table.c.key == key, table.c.lang == lang))
     values: dict[str, Any] = {
@@ -58,19 +67,13 @@ def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str
     else:
         article_id = known["id"]
         update(tx, ARTICLE, known, values)
-    tx.notify("article", article_id)
     return article_id
 
 
 def edit_article(tx: Tx, article_id: str, title: str, body: str, status: str) -> bool:
     """Change an article by its id. Raises NotFound, InvalidInput."""
     row = get(tx, ARTICLE, article_id)
-    _checked(row["key"], row["lang"], title, body)
-    if status not in ARTICLE_STATUSES:
-        raise InvalidInput(f"{status!r} is no article status", field="status")
-    changed = update(tx, ARTICLE, row, {"title": title.strip(), "body": body.strip(), "status": status})
-    tx.notify("article", article_id)
-    return changed
+    return update(tx, ARTICLE, row, {"title": title.strip(), "body": body.strip(), "status": status})
 
 
 def published(tx: Tx) -> list[Record]:

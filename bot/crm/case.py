@@ -6,14 +6,37 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm.activity import add_note
+from bot.errors import InvalidInput
 from bot.records.entity import Entity, entity
 from bot.records.numbers import next_number
 from bot.records.tx import Record, Tx
 from bot.records.write import create, update
-from bot.storage import Id
+from bot.storage import Id, Instant
 
 CASE_STATUSES = ("new", "open", "pending", "resolved", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
+
+_ONWARD = {"resolved": ("open", "closed"), "closed": ("open",)}
+"""Where a case may go from a status that ended it; from the others it goes anywhere but back to new."""
+_ENDED = frozenset(_ONWARD)
+
+
+def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """A case that was worked on is not new again; one that ended is opened again first."""
+    to = values.get("status")
+    if to is None:
+        return
+    was = before["status"] if before is not None else "new"
+    may = _ONWARD.get(was, [status for status in CASE_STATUSES if status != "new"])
+    if before is not None and to != was and to not in may:
+        raise InvalidInput(
+            f"A case that is {was} can become {', '.join(may)}", field="status", expected=[*may]
+        )
+    if to in _ENDED and was not in _ENDED:
+        values["closed_at"] = tx.now
+    elif to not in _ENDED and was in _ENDED:
+        values["closed_at"] = None
+
 
 CASE: Entity = entity(
     "cases",
@@ -27,12 +50,13 @@ CASE: Entity = entity(
     sa.Column("origin", sa.String(20), nullable=False),
     sa.Column("account_id", Id, sa.ForeignKey("accounts.id"), index=True),
     sa.Column("escalation_level", sa.Integer, nullable=False),
+    sa.Column("closed_at", Instant),
     sa.Index("ix_cases_status", "status", "id"),
     enums={"status": CASE_STATUSES, "priority": PRIORITIES},
     personal=("subject", "description"),
     search={"number": 4, "subject": 3, "description": 1},
     long=("description",),
-    computed=("conversation_id", "escalation_level"),
+    computed=("conversation_id", "escalation_level", "closed_at"),
     to={"conversation_id": "conversations"},
     defaults={
         "status": "new",
@@ -43,6 +67,7 @@ CASE: Entity = entity(
     },
     number_prefix="C-",
     title="subject",
+    prepare=_prepare,
     main=True,
 )
 _of_contact = (
@@ -97,7 +122,6 @@ def open_case(
             "escalation_level": 0,
         },
     )
-    tx.notify("case", case_id)
     return case_id, number
 
 
@@ -106,11 +130,8 @@ def add_to_case(tx: Tx, case: Mapping[str, Any], text: str) -> None:
     add_note(tx, "cases", case["id"], text, contact_id=case["contact_id"])
     if case["status"] in ("resolved", "closed"):
         update(tx, CASE, case, {"status": "open"}, action="reopened")
-    tx.notify("case", case["id"])
 
 
 def set_status(tx: Tx, case: Mapping[str, Any], status: str, *, reason: str = "") -> bool:
     """Move a case to another status."""
-    changed = update(tx, CASE, case, {"status": status}, action=status, reason=reason)
-    tx.notify("case", case["id"])
-    return changed
+    return update(tx, CASE, case, {"status": status}, reason=reason)

@@ -12,13 +12,20 @@ from bot.crm import address
 from bot.records.actor import Actor
 from bot.records.entity import Entity, Extras, entity
 from bot.records.permissions import row_filter
-from bot.records.tx import Tx
+from bot.records.tx import Record, Tx
 from bot.records.write import create, find, get, update
 from bot.storage import Id
 
 NAME_SOURCES = ("unknown", "channel", "said", "staff")
 """How sure a name is: a later source overwrites an earlier one."""
 IDENTITY_KINDS = ("phone", "email", "whatsapp", "telegram", "messenger", "instagram", "webchat")
+
+
+def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """A name that staff enter is the surest there is."""
+    if before is not None and tx.actor.kind == "user" and "name" in values:
+        values.setdefault("name_source", "staff")
+
 
 CONTACT: Entity = entity(
     "contacts",
@@ -43,6 +50,7 @@ CONTACT: Entity = entity(
     long=("address", "description"),
     defaults={"name_source": "staff", "blocked": False, "demo": False},
     title="name",
+    prepare=_prepare,
     extras=Extras(address.NAMES, address.load, address.save),
     main=True,
 )

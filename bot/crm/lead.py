@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.errors import InvalidInput
 from bot.records.entity import Entity, entity
 from bot.records.numbers import next_number
 from bot.records.tx import Record, Tx
@@ -15,6 +16,17 @@ LEAD_STATUSES = ("new", "working", "qualified", "disqualified", "converted")
 OPEN = ("new", "working", "qualified")
 SOURCE_LIMIT = 20
 SLOTS = ("need", "budget", "currency", "authority", "timeline")
+
+
+def _prepare(_tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """A lead that became business stays so: its opportunity goes on."""
+    if (
+        before is not None
+        and before["status"] == "converted"
+        and values.get("status", "converted") != "converted"
+    ):
+        raise InvalidInput("A converted lead stays converted; change its opportunity", field="status")
+
 
 LEAD: Entity = entity(
     "leads",
@@ -39,6 +51,7 @@ LEAD: Entity = entity(
     defaults={"status": "new", "source": "staff"},
     number_prefix="L-",
     title="number",
+    prepare=_prepare,
     main=True,
 )
 _open_of = (
@@ -76,7 +89,6 @@ def add_lead(
             **values,
         },
     )
-    tx.notify("lead", lead_id)
     return lead_id, number
 
 
@@ -87,7 +99,4 @@ def add_to_lead(
     values: dict[str, Any] = {name: slots[name] for name in SLOTS if slots.get(name) is not None}
     if qualified and before["status"] in ("new", "working"):
         values["status"] = "qualified"
-    changed = update(tx, LEAD, before, values)
-    if changed:
-        tx.notify("lead", before["id"])
-    return changed
+    return update(tx, LEAD, before, values)

@@ -4,14 +4,33 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import InvalidInput
+from bot.errors import Conflict, InvalidInput
 from bot.records.actor import Actor
+from bot.records.bulk import change_all
 from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.permissions import row_filter
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant
 
 OPPORTUNITY_STATUSES = ("open", "won", "lost")
+
+
+def _prepare_stage(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """Opportunities hold the name of their stage: they follow a new one."""
+    if not 0 <= int(values.get("probability") or 0) <= 100:
+        raise InvalidInput("A probability is from 0 to 100 percent", field="probability")
+    if before is not None and "name" in values:
+        there = OPPORTUNITY.table.c.stage == before["name"]
+        change_all(tx, OPPORTUNITY, there, {"stage": values["name"]}, reason="the stage was renamed")
+
+
+def _guard_stage(tx: Tx, row: Record) -> None:
+    """A stage with opportunities in it stays."""
+    table = OPPORTUNITY.table
+    held = sa.select(table.c.id).where(table.c.stage == row["name"], table.c.deleted_at.is_(None))
+    if tx.execute(held.limit(1)).scalar() is not None:
+        raise Conflict("Opportunities are in this stage; move them first", reason="has_children")
+
 
 STAGE: Entity = entity(
     "stages",
@@ -24,6 +43,8 @@ STAGE: Entity = entity(
     takes=EVERYTHING,
     scope="open",
     title="name",
+    prepare=_prepare_stage,
+    guard=_guard_stage,
 )
 """`probability` in percent; `status` is what an opportunity becomes that enters the stage."""
 

@@ -81,7 +81,7 @@ def _runs_as(tx: Tx, rule: Mapping[str, Any]) -> Actor:
     if not rule.get("run_as_id"):
         raise InvalidInput("Say which user the rule runs as", field="run_as_id")
     try:
-        return user.actor_of(tx, rule["run_as_id"])
+        return user.actor_by_id(tx, rule["run_as_id"])
     except (NotFound, Forbidden) as error:
         raise InvalidInput(error.message, field="run_as_id") from None
 

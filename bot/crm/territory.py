@@ -1,11 +1,15 @@
 """Territories: where a record belongs, and who works there. Categories: what a record is about."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
-from bot.errors import Conflict
+from bot.errors import Conflict, InvalidInput
 from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.tx import Record, Tx
 from bot.storage import Id
+
+MAX_DEPTH = 20
 
 
 def _guard(tx: Tx, row: Record) -> None:
@@ -15,6 +19,38 @@ def _guard(tx: Tx, row: Record) -> None:
         raise Conflict("This territory still holds others; move them first", reason="has_children")
 
 
+def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """A territory is never inside itself."""
+    _no_circle(tx, TERRITORY.table, before, values)
+
+
+def _prepare_category(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """A category is of one kind of record, and below none but one of the same kind."""
+    if before is not None and "entity" in values:
+        raise InvalidInput("A category stays with its kind of record; make another", field="entity")
+    kind = tx.schema.entities.get((before or values)["entity"])
+    if kind is None or not kind.main:
+        kinds = [name for name, entity in tx.schema.entities.items() if entity.main]
+        raise InvalidInput(f"A category is for one of {', '.join(kinds)}", field="entity", expected=kinds)
+    table = CATEGORY.table
+    above = values.get("parent_id")
+    if above and tx.execute(sa.select(table.c.entity).where(table.c.id == above)).scalar() != kind.name:
+        raise InvalidInput(f"The category above is not for {kind.name}", field="parent_id")
+    _no_circle(tx, table, before, values)
+
+
+def _no_circle(tx: Tx, table: sa.Table, before: Record | None, values: dict[str, Any]) -> None:
+    own = before["id"] if before is not None else values.get("id")
+    above = values.get("parent_id")
+    for _ in range(MAX_DEPTH):
+        if above is None:
+            return
+        if above == own:
+            break
+        above = tx.execute(sa.select(table.c.parent_id).where(table.c.id == above)).scalar()
+    raise InvalidInput(f"It would stand above itself, or over {MAX_DEPTH} deep", field="parent_id")
+
+
 TERRITORY: Entity = entity(
     "territories",
     sa.Column("name", sa.String(100), nullable=False, unique=True),
@@ -22,6 +58,7 @@ TERRITORY: Entity = entity(
     takes=EVERYTHING,
     scope="open",
     title="name",
+    prepare=_prepare,
     guard=_guard,
 )
 TERRITORY_MEMBER: Entity = entity(
@@ -39,6 +76,7 @@ CATEGORY: Entity = entity(
     sa.Column("entity", sa.String(40), nullable=False),
     sa.Column("parent_id", Id, sa.ForeignKey("categories.id")),
     sa.UniqueConstraint("entity", "name"),
+    prepare=_prepare_category,
     takes=EVERYTHING,
     scope="open",
     title="name",

@@ -1,9 +1,10 @@
-"""Staff: users with a role and perhaps a team; their passwords, API keys and console sessions."""
+"""Staff: users with a role and perhaps a team; their passwords and console sessions."""
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -12,15 +13,60 @@ from email_validator import EmailNotValidError, validate_email
 
 from bot.crm.territory import territories_of
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn
-from bot.ids import new_id
 from bot.records.actor import ROLES, Actor, Role
-from bot.records.entity import entity
+from bot.records.entity import EVERYTHING, Entity, entity
+from bot.records.keys import BUSINESS
 from bot.records.tx import Record, Tx
 from bot.records.write import create, update
 from bot.storage import Id, Instant, metadata
 
-TEAM = entity("teams", sa.Column("name", sa.String(100), nullable=False, unique=True), scope="open")
-USER = entity(
+
+def _guard_team(tx: Tx, row: Record) -> None:
+    """A team with people in it stays."""
+    table = USER.table
+    member = sa.select(table.c.id).where(table.c.team_id == row["id"], table.c.active)
+    if tx.execute(member.limit(1)).scalar() is not None:
+        raise Conflict("This team still has members; move them first", reason="has_children")
+
+
+TEAM: Entity = entity(
+    "teams",
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    scope="open",
+    title="name",
+    guard=_guard_team,
+    takes=EVERYTHING,
+)
+
+
+def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
+    """An address in its one form, a name, a role that exists; one active admin stays."""
+    if "email" in values:
+        values["email"] = _clean_email(values["email"])
+        known = sa.select(USER.table.c.id).where(USER.table.c.email == values["email"])
+        if tx.row(known) is not None:
+            raise Conflict(f"There is a user {values['email']} already", field="email")
+    if "role" in values and values["role"] not in ROLES:
+        raise InvalidInput(f"{values['role']!r} is no role; one of {', '.join(ROLES)}", field="role")
+    if before is None:
+        values["name"] = values.get("name") or values["email"].split("@")[0].replace(".", " ").title()
+    elif before["role"] == "admin" and before["active"] and values.get("role", "admin") != "admin":
+        require_another_admin(tx, before["id"])
+
+
+def require_another_admin(tx: Tx, user_id: str) -> None:
+    """Raise Conflict unless somebody else is an active admin, too."""
+    table = USER.table
+    others = sa.select(table.c.id).where(
+        table.c.role == "admin", table.c.active, table.c.deleted_at.is_(None), table.c.id != user_id
+    )
+    if tx.dialect == "postgresql":
+        others = others.with_for_update()  # two admins who demote one another: the second is refused
+    if tx.row(others) is None:
+        raise Conflict("This is the last admin; make somebody else one first", field="role")
+
+
+USER: Entity = entity(
     "users",
     sa.Column("email", sa.String(254), nullable=False, unique=True),
     sa.Column("name", sa.String(200), nullable=False),
@@ -31,16 +77,12 @@ USER = entity(
     sa.Column("seen_at", Instant),
     enums={"role": ROLES},
     internal=("password_hash",),
+    computed=("active", "seen_at"),
+    defaults={"name": "", "active": True},
     scope="open",
-)
-api_keys = sa.Table(
-    "api_keys",
-    metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("user_id", Id, sa.ForeignKey("users.id"), nullable=False, index=True),
-    sa.Column("digest", sa.String(64), nullable=False, unique=True),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("revoked_at", Instant),
+    title="name",
+    prepare=_prepare,
+    takes=frozenset({"create", "update"}),
 )
 console_sessions = sa.Table(
     "console_sessions",
@@ -82,29 +124,32 @@ def add_user(
     tx: Tx, email: str, role: Role, *, name: str = "", password: str | None = None, team: str | None = None
 ) -> str:
     """Add a staff member; returns the id. Raises InvalidInput, Conflict when the address is taken."""
-    if role not in ROLES:
-        raise InvalidInput(f"{role!r} is no role; one of {', '.join(ROLES)}", field="role")
-    address = _clean_email(email)
-    if tx.row(sa.select(USER.table.c.id).where(USER.table.c.email == address)):
-        raise Conflict(f"There is a user {address} already", field="email")
     return create(
         tx,
         USER,
         {
-            "email": address,
-            "name": name or address.split("@")[0].replace(".", " ").title(),
+            "email": email,
+            "name": name,
             "role": role,
             "team_id": team_id(tx, team) if team else None,
             "password_hash": hash_password(password) if password else None,
-            "active": True,
         },
     )
 
 
 def team_id(tx: Tx, name: str) -> str:
     """The team of this name, made when there is none."""
-    found = tx.row(sa.select(TEAM.table.c.id).where(TEAM.table.c.name == name))
-    return found["id"] if found else create(tx, TEAM, {"name": name})
+    there = sa.select(TEAM.table.c.id).where(TEAM.table.c.name == name, TEAM.table.c.deleted_at.is_(None))
+    return tx.execute(there).scalar() or create(tx, TEAM, {"name": name})
+
+
+def team_named(tx: Tx, name: str) -> str:
+    """The id of a team there is. Raises NotFound."""
+    there = sa.select(TEAM.table.c.id).where(TEAM.table.c.name == name, TEAM.table.c.deleted_at.is_(None))
+    found = tx.execute(there).scalar()
+    if found is None:
+        raise NotFound(f"There is no team {name}")
+    return str(found)
 
 
 def by_email(tx: Tx, email: str) -> Record:
@@ -124,23 +169,8 @@ def set_password(tx: Tx, user_id: str, password: str) -> None:
     tx.execute(console_sessions.delete().where(console_sessions.c.user_id == user_id))
 
 
-def make_api_key(tx: Tx, user_id: str) -> str:
-    """A new key for the REST API; only its hash is kept, so this is the one time it is seen."""
-    key = f"samvad_{secrets.token_urlsafe(32)}"
-    tx.execute(
-        api_keys.insert(),
-        {
-            "id": new_id(),
-            "user_id": user_id,
-            "digest": _digest(key),
-            "created_at": tx.now,
-            "revoked_at": None,
-        },
-    )
-    return key
-
-
-def _actor(tx: Tx, row: Record) -> Actor:
+def actor_of(tx: Tx, row: Record, scopes: Sequence[str] | None = None) -> Actor:
+    """The user of this row, as who they act; `scopes` are those of the key they came with."""
     return Actor(
         "user",
         id=row["id"],
@@ -148,11 +178,12 @@ def _actor(tx: Tx, row: Record) -> Actor:
         team_id=row["team_id"],
         name=row["name"],
         territory_ids=territories_of(tx, row["id"]),
+        scopes=None if scopes is None else frozenset(scopes),
         access=tx.schema.access,
     )
 
 
-def actor_of(tx: Tx, user_id: str) -> Actor:
+def actor_by_id(tx: Tx, user_id: str) -> Actor:
     """A user as who acts, for what is done in their name. Raises NotFound, and Forbidden for a user who is
     not active any more."""
     row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id, USER.table.c.deleted_at.is_(None)))
@@ -160,30 +191,7 @@ def actor_of(tx: Tx, user_id: str) -> Actor:
         raise NotFound("There is no such user")
     if not row["active"]:
         raise Forbidden(f"{row['name']} is not active any more: give the rule another user")
-    return _actor(tx, row)
-
-
-@lru_cache
-def _by_key() -> sa.Select[tuple[object, ...]]:
-    return (
-        sa.select(USER.table)
-        .join(api_keys, api_keys.c.user_id == USER.table.c.id)
-        .where(
-            api_keys.c.digest == sa.bindparam("digest"),
-            api_keys.c.revoked_at.is_(None),
-            USER.table.c.active,
-        )
-    )
-
-
-def actor_for_key(tx: Tx, key: str) -> Actor:
-    """Who holds this API key. Raises NotSignedIn for a forged, revoked or missing one."""
-    row = tx.row(_by_key(), {"digest": _digest(key)}) if key else None
-    if row is None:
-        raise NotSignedIn(
-            "Send `Authorization: Bearer KEY`; `samvad user add EMAIL --role ROLE --api-key` makes a key."
-        )
-    return _actor(tx, row)
+    return actor_of(tx, row)
 
 
 def check_password(password_hash: str | None, password: str) -> bool:
@@ -206,6 +214,7 @@ def open_session(tx: Tx, user_id: str) -> str:
     row = {"digest": _digest(token), "user_id": user_id, "expires_at": tx.now + SESSION_LIFE}
     tx.execute(console_sessions.delete().where(console_sessions.c.expires_at < tx.now))
     tx.execute(console_sessions.insert(), row)
+    tx.event(USER, user_id, "signed_in")
     return token
 
 
@@ -223,12 +232,22 @@ def actor_for_session(tx: Tx, token: str) -> Actor:
     row = tx.row(statement) if token else None
     if row is None:
         raise NotSignedIn("Please sign in.")
-    return _actor(tx, row)
+    return actor_of(tx, row)
 
 
 def sign_out(tx: Tx, token: str) -> None:
     """End a console session."""
-    tx.execute(console_sessions.delete().where(console_sessions.c.digest == _digest(token)))
+    this = console_sessions.c.digest == _digest(token)
+    user_id = tx.execute(sa.select(console_sessions.c.user_id).where(this)).scalar()
+    if user_id is not None:
+        tx.execute(console_sessions.delete().where(this))
+        tx.event(USER, user_id, "signed_out")
+
+
+def log_failure(tx: Tx, user_id: str | None) -> None:
+    """Somebody tried to sign in with a wrong password, or (None) as a user there is not: both are written, so
+    that both take the same time."""
+    tx.event(USER, user_id or BUSINESS, "sign_in_failed")
 
 
 def mark_seen(tx: Tx, user_id: str) -> None:

@@ -121,7 +121,6 @@ def escalate_case(tx: Tx, case: Record) -> int:
     link = f"/console/conversations/{case['conversation_id']}" if case["conversation_id"] else "/console"
     _tell(tx, level, "notify.case_waiting", data, link)
     update(tx, CASE, case, {"escalation_level": level + 1}, action="escalated")
-    tx.notify("case", case["id"])
     return level + 1
 
 

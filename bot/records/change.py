@@ -99,6 +99,8 @@ def read_values(
     values: dict[str, Any] = {}
     for name, value in given.items():
         spec = _field(tx, entity, name)
+        if before is not None and spec is not None and spec.type == "enum" and value == before.get(name):
+            continue  # a value that admins have taken off the list since may stay
         if spec is None:
             values[name] = [] if is_empty(value) else texts(name, value, _LONGEST_EXTRA, _MOST_EXTRA)
         elif not is_empty(value):

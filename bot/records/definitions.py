@@ -6,7 +6,7 @@
 import sqlalchemy as sa
 
 from bot.records.actor import ROLES
-from bot.records.entity import OWN_PREFIX, Entity, entity
+from bot.records.entity import EVERYTHING, OWN_PREFIX, Entity, entity
 from bot.storage import Json
 
 CUSTOM_TYPES = ("text", "integer", "number", "boolean", "date", "instant", "enum", "money", "id")
@@ -27,7 +27,10 @@ CUSTOM_FIELD: Entity = entity(
     sa.Column("position", sa.Integer, nullable=False),
     sa.UniqueConstraint("entity", "name"),
     enums={"type": CUSTOM_TYPES},
-    defaults={"searchable": False, "position": 0},
+    defaults={"name": "", "searchable": False, "position": 0},
+    texts=("values",),
+    takes=EVERYTHING,
+    notice=CHANGED,
     scope="open",
     title="label",
 )
@@ -45,6 +48,8 @@ VALIDATION_RULE: Entity = entity(
     sa.Column("active", sa.Boolean, nullable=False),
     enums={"kind": VALIDATION_KINDS},
     defaults={"active": True},
+    takes=EVERYTHING,
+    notice=CHANGED,
     scope="open",
     title="field",
 )
@@ -60,6 +65,8 @@ ACCESS_RULE: Entity = entity(
     sa.UniqueConstraint("role", "entity", "field"),
     enums={"role": ROLES},
     defaults={"field": ""},
+    takes=EVERYTHING,
+    notice=CHANGED,
     scope="open",
     title="role",
 )

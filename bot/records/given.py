@@ -89,7 +89,9 @@ def _text(spec: Field, value: Any) -> str:
         raise refuse(spec.name, f"at most {longest} characters; these are {len(text)}", limit=longest)
     if spec.name == "currency" and text.upper() not in known_currencies():
         raise refuse(spec.name, "the code of a currency, as INR", value)
-    return text.upper() if spec.name == "currency" else text
+    if spec.name == "country" and not re.fullmatch("[A-Za-z]{2}", text):
+        raise refuse(spec.name, "the two letters of a country, as IN", value)
+    return text.upper() if spec.name in ("currency", "country") else text
 
 
 def _amount(spec: Field, value: Any) -> Decimal:

@@ -16,6 +16,8 @@ from bot.records.entity import Entity, Field
 from bot.storage.own_value import own_value
 
 Rule = Mapping[str, Any]
+OWN_TEXT = 500
+"""The most characters of an own text: an index must hold every value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,7 @@ def own_field(entity: Entity, row: Rule) -> Field:
         currency=row["currency"] or "" if kind == "money" else "",
         personal=kind in ("text", "enum"),
         search=2 if row["searchable"] else 0,
-        length=0,
+        length=OWN_TEXT if kind == "text" else 0,
     )
 
 

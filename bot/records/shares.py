@@ -3,18 +3,10 @@
 import sqlalchemy as sa
 
 from bot.records.actor import Actor
-from bot.records.entity import Entity, entity
+from bot.records.entity import EVERYTHING, Entity, entity
 from bot.storage import Id
 
 LEVELS = ("read", "write")
-
-
-def _mine(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:
-    if actor.sees_everything:
-        return None
-    table = SHARE.table
-    mine = table.c.shared_by == actor.id
-    return mine if writing else sa.or_(mine, given_to(actor))
 
 
 SHARE: Entity = entity(
@@ -31,8 +23,8 @@ SHARE: Entity = entity(
     enums={"level": LEVELS},
     computed=("shared_by",),
     defaults={"level": "read"},
+    takes=EVERYTHING,
     scope="parent",
-    parent=_mine,
 )
 
 

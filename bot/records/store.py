@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from bot.logs import correlation
 from bot.notices import Notice
 from bot.records.actor import SYSTEM, Actor
+from bot.records.definitions import CHANGED
 from bot.records.entity import Entity
 from bot.records.keys import KeyRing
 from bot.records.schema import Schema, load_schema
@@ -49,6 +50,12 @@ class Store:
         with self.database.read() as connection:
             return load_schema(connection, self._entities)
 
+    def _told(self, notices: list[Notice]) -> None:
+        """Definitions hold in this process from their commit on; other processes hear of them by the bus."""
+        if any(notice.topic == CHANGED for notice in notices):
+            self.reload_schema()
+        self._announce(notices)
+
     def reload_schema(self) -> None:
         """Read the definitions again: admins changed their fields, rules or who may do what."""
         self.schema = self._read_schema()
@@ -61,7 +68,7 @@ class Store:
             self.schema,
             actor,
             correlation_id=correlation.get(),
-            after=self._announce,
+            after=self._told,
         ) as tx:
             return operation(tx, *args, **kwargs)
 
@@ -85,7 +92,7 @@ class Store:
             actor,
             opened=self.database.step(),
             correlation_id=correlation.get(),
-            after=self._announce,
+            after=self._told,
         ) as tx:
             return operation(tx, *args, **kwargs)
 

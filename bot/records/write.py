@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from bot.errors import Conflict, Forbidden, NotFound, VersionConflict
 from bot.ids import new_id
 from bot.records import permissions, tags
-from bot.records.entity import Entity
+from bot.records.entity import OWN_PREFIX, Entity
 from bot.records.numbers import next_number
 from bot.records.tx import Record, Tx
 from bot.records.unique import unique
-from bot.records.validate import check_rules
+from bot.records.validate import broken_rules, refusal
 
 _UNTOLD = frozenset({"id", "created_at", "updated_at", "version"})
 
@@ -32,7 +32,6 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     given = {**entity.defaults, **values}
     if entity.prepare is not None:
         entity.prepare(tx, None, given)
-    check_rules(tx, entity, None, given)
     if entity.number_prefix and "number" not in given:
         given["number"] = next_number(tx, entity.name)
     record_id: str = given.setdefault("id", new_id())
@@ -52,6 +51,7 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
     _tell(tx, entity, record_id)
+    _obey(tx, entity, {}, given, None)
     return record_id
 
 
@@ -78,10 +78,18 @@ def update(
     _check_fields(tx, entity, given)
     if entity.prepare is not None:
         entity.prepare(tx, before, given)
-    check_rules(tx, entity, before, given)
     changes = {name: (before.get(name), value) for name, value in given.items() if before.get(name) != value}
     if not changes:
         return False
+    _change(tx, entity, before, changes, action, reason)
+    _tell(tx, entity, before["id"])
+    _obey(tx, entity, before, {**before, **given, "version": before["version"] + 1}, {*changes})
+    return True
+
+
+def _change(
+    tx: Tx, entity: Entity, before: Record, changes: Mapping[str, Any], action: str, reason: str
+) -> None:
     row = _columns(entity, before, {name: after for name, (_, after) in changes.items()})
     parameters = {f"new_{name}": after for name, after in row.items()}
     parameters |= {"old_id": before["id"], "old_version": before["version"], "new_updated_at": tx.now}
@@ -95,8 +103,6 @@ def update(
     tx.event(entity, before["id"], action, told, _contact_of(entity, before, before["id"]), reason)
     if "tags" in changes:
         tags.keep(tx, entity, before["id"], changes["tags"][1] or ())
-    _tell(tx, entity, before["id"])
-    return True
 
 
 def delete(tx: Tx, entity: Entity, before: Record, *, reason: str = "") -> None:
@@ -121,6 +127,7 @@ def restore(tx: Tx, entity: Entity, record_id: str, *, reason: str = "") -> None
     if before["deleted_at"] is None:
         raise Conflict("This record is not deleted")
     _mark(tx, entity, before, deleted=False, reason=reason)
+    _obey(tx, entity, before, {**expanded(entity, before), "deleted_at": None}, None)
 
 
 def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str) -> None:
@@ -135,6 +142,26 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
     _tell(tx, entity, before["id"])
+
+
+def _obey(tx: Tx, entity: Entity, before: Record, row: Mapping[str, Any], changed: set[str] | None) -> None:
+    """Hold a record, as it is now, to the admins' rules."""
+    if entity.name not in tx.schema.rules:
+        return
+    broken = list(broken_rules(tx, entity, row["id"], row, changed))
+    if tx.actor.kind == "user" and broken:
+        raise refusal(tx, entity, broken[0])
+    # A customer is not turned away over a rule for staff: what breaks it is left out, and the log says so.
+    left_out = {
+        rule["field"]: before.get(rule["field"])
+        for rule in broken
+        if rule["kind"] != "required" and entity.fields[rule["field"]].nullable
+    }
+    if left_out:
+        reason = refusal(tx, entity, broken[0]).message[:200]
+        _change(
+            tx, entity, row, {name: (row[name], old) for name, old in left_out.items()}, "refused", reason
+        )
 
 
 def _tell(tx: Tx, entity: Entity, record_id: str) -> None:
@@ -186,7 +213,8 @@ def _columns(entity: Entity, before: Record, values: Mapping[str, Any]) -> dict[
     if not own:
         return dict(values)
     row = {name: value for name, value in values.items() if name not in own}
-    kept = {**(before.get("custom") or {}), **own}
+    held = {name: value for name, value in before.items() if name.startswith(OWN_PREFIX)}
+    kept = {**(before.get("custom") or {}), **held, **own}
     row["custom"] = {name: value for name, value in kept.items() if value is not None} or None
     return row
 

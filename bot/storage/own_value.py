@@ -61,7 +61,8 @@ def own_value(column: sa.ColumnElement[Any], name: str, kind: str) -> sa.ColumnE
 def _on_postgresql(element: _OwnValue, compiler: SQLCompiler, **options: Any) -> str:
     column, name = (compiler.process(part, **options) for part in element.clauses)
     part = f"({column} ->> {name})"
-    return f"({part}::{element.read_as})" if element.read_as else part
+    # By code point, as in SQLite: one index serves equality and order.
+    return f"({part}::{element.read_as})" if element.read_as else f'({part} COLLATE "C")'
 
 
 @compiles(_OwnValue, "sqlite")

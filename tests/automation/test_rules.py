@@ -15,7 +15,7 @@ from bot.crm.contact import CONTACT
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION, consumers, rule_runs
-from bot.crm.user import USER, actor_of, add_user, team_id
+from bot.crm.user import USER, actor_by_id, add_user, team_id
 from bot.errors import Forbidden
 from bot.records.actor import SYSTEM
 from bot.records.change import change_record, create_record, delete_record, restore_record
@@ -171,7 +171,7 @@ def test_rules_that_go_round_in_a_circle_are_stopped_and_named(scene: Scene) -> 
     assert all(row["error"] == "There → Back → There → Back → There → Back → There" for row in stopped)
     # The third circle within the hour switched the rule off that would have gone on.
     assert {row["name"]: row["active"] for row in scene.rows(RULE)} == {
-                "There": False,
+        "There": False,
         "Back": True,
     }
     keys = [row["key"] for row in scene.rows(NOTIFICATION, user_id=scene.boss.id) if "rule" in row["key"]]
@@ -258,7 +258,7 @@ def test_the_run_log_is_for_who_may_see_it(scene: Scene) -> None:
         return len(page(tx, RULE_RUN, parse(RULE_RUN, tx.actor, where="state = done")).rows)
 
     assert scene.do(seen) == 1
-    rep = scene.do(actor_of, scene.business.users["self"])
+    rep = scene.do(actor_by_id, scene.business.users["self"])
     with pytest.raises(Forbidden):
         scene.do(seen, actor=rep)
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from bot.crm.account import ACCOUNT
+from bot.crm.api_key import actor_for_key
 from bot.crm.business import seed_profile
 from bot.crm.contact import CONTACT, IDENTITY, add_identity
 from bot.crm.lead import LEAD
 from bot.crm.opportunity import OPPORTUNITY
 from bot.crm.relations import AFFILIATION
 from bot.crm.territory import CATEGORY, TERRITORY
-from bot.crm.user import actor_for_key
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, VersionConflict
 from bot.records.actor import SYSTEM, Actor
 from bot.records.change import change_record, create_record, delete_record, restore_record

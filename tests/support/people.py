@@ -9,13 +9,14 @@ from bot.conversations.message import append
 from bot.conversations.template import keep, templates_of
 from bot.crm.account import ACCOUNT
 from bot.crm.activity import ACTIVITY
+from bot.crm.api_key import make_api_key
 from bot.crm.article import save_article
 from bot.crm.case import CASE
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity
 from bot.crm.lead import LEAD
 from bot.crm.notification import notify_user
-from bot.crm.user import add_user, make_api_key, team_id
+from bot.crm.user import add_user, team_id
 from bot.ids import new_id
 from bot.messages import Template
 from bot.records.actor import ROLES

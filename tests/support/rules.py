@@ -14,7 +14,7 @@ from bot.bus import Bus
 from bot.conversations import timer
 from bot.crm.business import seed_profile
 from bot.crm.rule import RULE, rule_runs
-from bot.crm.user import actor_of, add_user
+from bot.crm.user import actor_by_id, add_user
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
 from bot.i18n import Words
@@ -74,7 +74,7 @@ class Scene:
         runtime = runtime_of(store, folder)
         business = store.write_now(found, SYSTEM, "rep")
         boss_id = store.write_now(add_user, SYSTEM, "boss@example.com", "admin", name="Boss")
-        scene = cls(store, runtime, business, store.read_now(actor_of, SYSTEM, boss_id))
+        scene = cls(store, runtime, business, store.read_now(actor_by_id, SYSTEM, boss_id))
         scene.work()
         return scene
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from bot.conversations.inbox import inbox
-from bot.crm.user import api_keys
+from bot.crm.api_key import api_keys
 from bot.errors import ConfigurationInvalid, GateRefused, Unavailable
 from bot.pipeline import staff
 from bot.records.actor import SYSTEM

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.crm.user import actor_for_key
+from bot.crm.api_key import USED_EVERY, actor_for_key, mark_key_used
 from bot.records.actor import SYSTEM, Actor
 from bot.records.store import Store
 from bot.storage.database import dump_json
@@ -28,19 +28,32 @@ class KeyCache:
         """`clock` in seconds."""
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, Actor]] = OrderedDict()
+        self._marked: OrderedDict[bytes, float] = OrderedDict()
 
     async def actor(self, store: Store, key: str) -> Actor:
         """Who holds the key. Raises NotSignedIn."""
         digest = hashlib.sha256(key.encode(errors="surrogateescape")).digest()
         now = self._clock()
-        if (found := self._known.get(digest)) is not None and found[0] > now:
+        found = self._known.get(digest)
+        # What a role may do holds from the moment it is said; only a revoked key lives these seconds longer.
+        if found is not None and found[0] > now and found[1].access is store.schema.access:
             return found[1]
         self._known.pop(digest, None)
         actor = await store.read(actor_for_key, SYSTEM, key)
         self._known[digest] = (now + REMEMBERED_S, actor)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
+        await self._mark(store, key, digest, now)
         return actor
+
+    async def _mark(self, store: Store, key: str, digest: bytes, now: float) -> None:
+        """Keep that the key is in use, once a while."""
+        if self._marked.get(digest, 0.0) > now:
+            return
+        self._marked[digest] = now + USED_EVERY.total_seconds()
+        if len(self._marked) > _MOST:
+            self._marked.popitem(last=False)
+        await store.step(mark_key_used, SYSTEM, key)
 
 
 KEYS: web.AppKey[KeyCache] = web.AppKey("api_keys", KeyCache)

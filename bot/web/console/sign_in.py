@@ -6,9 +6,9 @@ from time import monotonic
 
 from aiohttp import web
 
-from bot.crm.user import SESSION_LIFE, check_password, for_sign_in, open_session, sign_out
+from bot.crm.user import SESSION_LIFE, check_password, for_sign_in, log_failure, open_session, sign_out
 from bot.errors import SamvadError
-from bot.records.actor import SYSTEM
+from bot.records.actor import SYSTEM, Actor
 from bot.web.console.door import (
     SESSION,
     check_form,
@@ -106,9 +106,10 @@ async def enter(request: web.Request) -> web.StreamResponse:
     if not await app.store.aside(partial(check_password, known, password)) or user is None:
         tries.failed(both)
         tries.failed(host)
+        await app.store.run(log_failure, SYSTEM, user["id"] if user else None)
         return _form(request, 401, "console.sign_in_wrong", email)
     tries.forget(both)
-    token = await app.store.run(open_session, SYSTEM, user["id"])
+    token = await app.store.run(open_session, Actor("user", user["id"], user["role"]), user["id"])
     response = web.Response(status=303, headers={"Location": _safe_target(str(form.get("next", "")))})
     keep_session(request, response, token, int(SESSION_LIFE.total_seconds()))
     return response
@@ -117,7 +118,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
 @room
 async def leave(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST /console/sign-out."""
-    await viewer.app.store.run(sign_out, SYSTEM, request.cookies.get(SESSION, ""))
+    await viewer.app.store.run(sign_out, viewer.actor, request.cookies.get(SESSION, ""))
     response = web.Response(status=303, headers={"Location": "/console/sign-in"})
     response.del_cookie(SESSION, path="/console")
     return response

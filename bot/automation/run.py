@@ -184,7 +184,7 @@ def _count(tx: Tx, rule: Rule, state: str, within: timedelta) -> int:
         .where(
             rule_runs.c.rule_id == rule["id"],
             rule_runs.c.state == state,
-            rule_runs.c.started_at > tx.now - within,
+            rule_runs.c.finished_at > tx.now - within,
         )
     )
     return int(tx.execute(recent).scalar_one())

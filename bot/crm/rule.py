@@ -106,7 +106,7 @@ rule_runs = sa.Table(
     sa.UniqueConstraint("rule_id", "record_id", "due_at"),
     sa.Index("ix_rule_runs_rule", "rule_id", "id"),
     sa.Index("ix_rule_runs_record", "record_id", "id"),
-    sa.Index("ix_rule_runs_state", "state", "started_at"),
+    sa.Index("ix_rule_runs_state", "rule_id", "state", "finished_at"),
 )
 RULE_RUN: Entity = describe(
     "rule_runs",

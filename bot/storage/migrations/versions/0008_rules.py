@@ -73,7 +73,7 @@ def _runs() -> None:
     )
     op.create_index("ix_rule_runs_rule", "rule_runs", ["rule_id", "id"])
     op.create_index("ix_rule_runs_record", "rule_runs", ["record_id", "id"])
-    op.create_index("ix_rule_runs_state", "rule_runs", ["state", "started_at"])
+    op.create_index("ix_rule_runs_state", "rule_runs", ["rule_id", "state", "finished_at"])
 
 
 def upgrade() -> None:

@@ -1,7 +1,7 @@
 """Trying a rule: what it would match and what each action would change, with nothing written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,11 +10,11 @@ from bot.automation.actions import Context, carry_out
 from bot.automation.due import moment_of
 from bot.automation.ruleset import Rule, Ruleset
 from bot.crm.rule import RULE
-from bot.crm.rule_check import DUE, checked
+from bot.crm.rule_check import DUE, checked, selecting
 from bot.errors import InvalidInput, SamvadError
 from bot.ids import new_id
 from bot.pipeline.runtime import Runtime
-from bot.records.query import one, page, parse
+from bot.records.query import Order, one, page
 from bot.records.tx import Record, Tx
 
 MOST = 50
@@ -59,8 +59,9 @@ def try_rule(
     if record_id:
         records = [one(tx, entity, record_id)]
     else:
-        query = parse(entity, tx.actor, where=where, order="id desc", limit=min(limit, MOST))
-        records = page(tx, entity, query, ZoneInfo(runtime.profile.time_zone)).rows
+        query = selecting(tx, entity, tx.actor, where)
+        newest = replace(query, order=(Order("id", descending=True),), limit=min(limit, MOST))
+        records = page(tx, entity, newest, ZoneInfo(runtime.profile.time_zone)).rows
     rules = Ruleset(tx, ZoneInfo(runtime.profile.time_zone), [whole])
     matching = rules.matching(whole, [record["id"] for record in records])
     return [_try(tx, runtime, rules, whole, record, record["id"] in matching) for record in records]

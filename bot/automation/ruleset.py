@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm.rule import RULE
-from bot.crm.rule_check import DUE, GENERAL
+from bot.crm.rule_check import DUE, GENERAL, selecting
 from bot.crm.user import actor_by_id
 from bot.errors import SamvadError
 from bot.records.actor import Actor
 from bot.records.entity import Entity
 from bot.records.keys import BUSINESS
 from bot.records.permissions import row_filter
-from bot.records.query import Comparison, Query, page, parse
+from bot.records.query import Comparison, Query, page
 from bot.records.tx import Record, Tx
 
 Rule = Mapping[str, Any]
@@ -94,9 +94,9 @@ class Ruleset:
                 return self._of_deleted(actor, entity, ids)
             query = self._queries.get(rule["id"])
             if query is None:
-                query = parse(entity, actor, where=rule["condition"], fields=("id",), limit=None)
+                query = selecting(self._tx, entity, actor, rule["condition"])
                 self._queries[rule["id"]] = query
-            among = replace(query, where=(*query.where, Comparison("id", "in", ids)))
+            among = replace(query, where=(*query.where, Comparison("id", "in", ids)), fields=("id",))
             return {row["id"] for row in page(self._tx, entity, among, self._zone).rows}
 
     def _of_deleted(self, actor: Actor, entity: Entity, ids: tuple[str, ...]) -> set[str]:

@@ -9,7 +9,7 @@ from bot.errors import Forbidden, InvalidInput, NotFound, QueryInvalid
 from bot.records.actor import Actor
 from bot.records.entity import Entity
 from bot.records.permissions import require
-from bot.records.query import parse, reachable
+from bot.records.query import Query, parse, reachable
 from bot.records.tx import Record, Tx
 
 DUE = "due"
@@ -17,7 +17,7 @@ GENERAL = ("created", "updated", "deleted", "restored")
 """`updated` is any event that changed a field, whatever else it is called."""
 SPECIAL: dict[str, tuple[str, ...]] = {
     "activities": ("done",),
-    "cases": ("new", "open", "pending", "resolved", "closed", "reopened", "escalated"),
+    "cases": ("reopened", "escalated"),
     "contacts": ("blocked", "unblocked", "question_unanswered"),
     "conversations": ("handed_off", "taken_over", "handed_back", "moved", "identified", "escalated"),
     "messages": (
@@ -62,7 +62,7 @@ def checked(
         raise InvalidInput(f"{entity.name} know no {str(trigger)[:40]!r}; one of {known}", field="trigger")
     found: dict[str, Any] = {"changed": _changed(entity, runs_as, rule)}
     found |= _due(entity, runs_as, rule)
-    found["condition"] = _condition(entity, runs_as, rule)
+    found["condition"] = _condition(tx, entity, runs_as, rule)
     found["actions"] = read_actions(tx, entity, runs_as, str(trigger), rule.get("actions"))
     return found
 
@@ -123,14 +123,19 @@ def _due(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> dict[str, A
     return {"due_field": rule["due_field"], "due_minutes": minutes}
 
 
-def _condition(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> str:
+def selecting(tx: Tx, entity: Entity, actor: Actor, condition: str) -> Query:
+    """The query for all records that fulfil a condition, as this actor sees them. Raises QueryInvalid."""
+    return parse(tx.schema.of(entity), actor, where=condition, limit=None)
+
+
+def _condition(tx: Tx, entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> str:
     text = str(rule.get("condition") or "").strip()
     if text and rule.get("trigger") == "deleted" and entity.name != "messages":
         raise InvalidInput(
             "A deleted record is in no list: a rule on `deleted` has no condition", field="condition"
         )
     try:
-        parse(entity, runs_as, where=text)
+        selecting(tx, entity, runs_as, text)
     except QueryInvalid as error:
         raise QueryInvalid(error.message, **{**error.data, "in": "condition"}) from None
     return text

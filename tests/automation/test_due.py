@@ -74,7 +74,7 @@ def _event(tx: Tx, record_id: str) -> Record:
 
 def test_the_condition_is_asked_when_the_moment_comes(scene: Scene) -> None:
     scene.rule("Quiet", "leads", "due", {"action": "add_tags", "tags": ["quiet"]},
-               due_field="created_at", due_minutes=2 * DAY, condition="status = new")  # fmt: skip
+               due_field="created_at", due_minutes=2 * DAY, condition="status = new and source = web")  # fmt: skip
     contact = scene.business.rows["contacts"]["self"]
     still, moved = (
         scene.do(create_record, LEAD, {"contact_id": contact, "source": "web"})["id"] for _ in range(2)

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from bot.automation.consumer import NAME, advance, behind
 from bot.automation.retention import forget_runs
 from bot.crm.activity import ACTIVITY
-from bot.crm.case import CASE, set_status
+from bot.crm.case import CASE
 from bot.crm.contact import CONTACT
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION, consumers
 from bot.crm.user import USER, actor_by_id, add_user, team_id
 from bot.errors import Forbidden
+from bot.pipeline.timers import escalate_case
 from bot.records.actor import SYSTEM
 from bot.records.change import change_record, create_record, delete_record, restore_record
 from bot.records.events import events
@@ -66,7 +67,7 @@ def test_updated_means_any_change_and_changed_fields_narrow_it(scene: Scene) -> 
     scene.rule("any", "cases", "updated", NOTE)
     scene.rule("priority", "cases", "updated", NOTE, changed=["priority"])
     scene.rule("subject", "cases", "updated", NOTE, changed=["subject"])  # sealed in the log
-    scene.rule("resolved", "cases", "resolved", NOTE)
+    scene.rule("escalated", "cases", "escalated", NOTE)
     case = scene.business.rows["cases"]["self"]
     scene.do(change_record, CASE, case, {"priority": "high"})
     scene.work()
@@ -74,9 +75,9 @@ def test_updated_means_any_change_and_changed_fields_narrow_it(scene: Scene) -> 
     scene.do(change_record, CASE, case, {"subject": "Another leak"})
     scene.work()
     assert scene.runs()[2:] == [("any", "done"), ("subject", "done")]
-    scene.do(lambda tx: set_status(tx, get(tx, CASE, case), "resolved"))
+    scene.do(lambda tx: escalate_case(tx, get(tx, CASE, case)))
     scene.work()
-    assert scene.runs()[4:] == [("any", "done"), ("resolved", "done")]
+    assert scene.runs()[4:] == [("any", "done"), ("escalated", "done")]
     scene.do(delete_record, CASE, case)
     scene.work()
     assert len(scene.runs()) == 6

@@ -15,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from bot.errors import ConfigurationInvalid
 from bot.logs import logger
@@ -126,24 +128,28 @@ class EmbeddedValkey:
 
     def end_left_behind(self) -> None:
         """Shut down whatever still answers on our socket."""
-        with suppress(RedisError, OSError):
-            Redis(unix_socket_path=str(self._socket), socket_timeout=2).shutdown(save=False)
+        with suppress(RedisError, OSError), self._client(timeout=2) as client:
+            client.shutdown(save=False)
         with suppress(FileNotFoundError):
             self._socket.unlink()
 
     async def wait_ready(self, seconds: float = 10.0) -> None:
         """Until it answers. Raises ConfigurationInvalid when it does not come up."""
         deadline = asyncio.get_running_loop().time() + seconds
-        client = Redis(unix_socket_path=str(self._socket), socket_timeout=1)
-        while asyncio.get_running_loop().time() < deadline:
-            try:
-                if await asyncio.to_thread(client.ping):
-                    return
-            except (RedisError, OSError):
-                await asyncio.sleep(0.02)
+        with self._client(timeout=1) as client:
+            while asyncio.get_running_loop().time() < deadline:
+                try:
+                    if await asyncio.to_thread(client.ping):
+                        return
+                except (RedisError, OSError):
+                    await asyncio.sleep(0.02)
         raise ConfigurationInvalid(
             f"The embedded Valkey does not start; see what it wrote, in {self._folder}"
         )
+
+    def _client(self, timeout: float) -> Redis:
+        """Tries once: by itself redis-py takes seconds over a socket that is not there."""
+        return Redis(unix_socket_path=str(self._socket), socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
     def stop(self) -> None:
         """End it."""

@@ -8,11 +8,12 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from gettext import c2py
 from pathlib import Path
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po
 
@@ -59,9 +60,7 @@ class Words:
     @classmethod
     def load(cls, folder: Path | None = None, strict: bool = False) -> "Words":
         """Read every `<lang>/LC_MESSAGES/*.po` under `folder`, by default the shipped ones."""
-        root = folder or shipped("locales")
-        folders = sorted(path for path in root.iterdir() if (path / "LC_MESSAGES").is_dir())
-        return cls((_read(path) for path in folders), strict)
+        return cls(_shipped() if folder is None else _read_all(folder), strict)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -126,6 +125,16 @@ def chain(lang: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((lang, lang.split("-", 1)[0], FALLBACK)))
 
 
+def locale_of(lang: str) -> Locale:
+    """By which dates, days and numbers are written for readers of a language."""
+    # Who reads romanised Hindi reads English dates.
+    name = "en_IN" if lang.endswith("-Latn") or lang == "en" else lang.replace("-", "_")
+    try:
+        return Locale.parse(name)
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en_IN")
+
+
 def _form(catalogue: Catalogue, forms: tuple[str, ...], values: Mapping[str, Any]) -> str:
     if len(forms) == 1:
         return forms[0]
@@ -137,6 +146,16 @@ def _form(catalogue: Catalogue, forms: tuple[str, ...], values: Mapping[str, Any
 
 def _folder(lang: str) -> str:
     return lang.replace("-", "_")
+
+
+@cache
+def _shipped() -> tuple[Catalogue, ...]:
+    """The program's own, read once: they do not change under it."""
+    return _read_all(shipped("locales"))
+
+
+def _read_all(root: Path) -> tuple[Catalogue, ...]:
+    return tuple(_read(path) for path in sorted(root.iterdir()) if (path / "LC_MESSAGES").is_dir())
 
 
 def _read(path: Path) -> Catalogue:

@@ -8,6 +8,11 @@ import pytest
 
 from bot.records.store import Store
 from tests.support.databases import PostgresServer, postgres_server, postgres_store, sqlite_store
+from tests.support.world import MODELS
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # What tests start are many processes of the same modules: they are compiled once, beside the checkout.
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{MODELS}-compiled"
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from bot.testing.mail import free_port
-from tests.support.world import MODELS, Visitor, share_model
+from tests.support.world import Visitor, share_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,13 +25,7 @@ class Running:
     def __init__(self, data: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.env = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("SAMVAD_", "PYTHONDONT"))
-            },
-            # Every command reads the same modules: compiled once, wherever the checkout may not be written.
-            "PYTHONPYCACHEPREFIX": str(MODELS.parent / f"{MODELS.name}-compiled"),
+            **{name: value for name, value in os.environ.items() if not name.startswith("SAMVAD_")},
             "PYTHONPATH": str(ROOT),
             "SAMVAD_DATA_DIR": str(data),
             "SAMVAD_PORT": str(port),

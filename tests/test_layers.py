@@ -35,6 +35,7 @@ FLOOR_0 = frozenset(
         "metrics",
         "notices",
         "shipped",
+        "yaml_text",
     )
 )
 FLOOR_1 = frozenset({"bot.records", "bot.storage", "bot.llm", "bot.bus", "bot.media"})

@@ -6,6 +6,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 
 from bot.logs import logger
 from bot.settings import Settings
@@ -27,6 +28,8 @@ def run_worker(settings: Settings, redis_url: str) -> int:
     try:
         while not _work(redis):
             time.sleep(1)
+    except StopRequested:
+        pass  # while it waited for a queue that is away
     finally:
         rules.close()
         dispatcher.close()
@@ -48,7 +51,8 @@ def _work(redis: Redis) -> bool:
     except (RedisError, OSError) as error:
         _log.warning("queue_away", error=str(error))
         return False
-    return bool(worker._stop_requested)
+    # RQ's own `_stop_requested` tells of a job that is to finish first; a worker without one ends at once.
+    return worker._shutdown_requested_date is not None
 
 
 def main() -> None:

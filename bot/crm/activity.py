@@ -40,6 +40,7 @@ ACTIVITY: Entity = entity(
     long=("body",),
     defaults={"kind": "task", "body": ""},
     title="subject",
+    about=("about", "about_id"),
     main=True,
 )
 _table = ACTIVITY.table

@@ -83,6 +83,7 @@ IDENTITY: Entity = entity(
     enums={"kind": IDENTITY_KINDS},
     personal=("value",),
     search={"value": 3},
+    finds="contact_id",
     computed=("verified",),
     defaults={"verified": False},
     title="value",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
+from bot.yaml_text import read_yaml
 
 _FILE = Path(__file__).with_name("business.yaml")
 # Minutes that a step takes after the one before, where the script does not say.
@@ -78,7 +78,7 @@ class Script:
 @lru_cache
 def load_script() -> Script:
     """The script."""
-    data = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    data = read_yaml(_FILE.read_text(encoding="utf-8"))
     return Script(
         zone=ZoneInfo(data["time_zone"]),
         currency=data["currency"],

@@ -13,11 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-import yaml
 
 from bot.dialogs.flows.model import Collect
 from bot.dialogs.turn import Turn
 from bot.knowledge.tokens import fold, spelled
+from bot.yaml_text import read_yaml
 
 TEXT_LIMIT = 4000
 NAME_LIMIT = 60
@@ -28,7 +28,7 @@ _INDIC_DIGITS = str.maketrans(
     "०१२३४५६७८९০১২৩৪৫৬৭৮৯૦૧૨૩૪૫૬૭૮૯੦੧੨੩੪੫੬੭੮੯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٬٫",
     "0123456789" * 8 + ",.",
 )  # fmt: skip
-_WORDS = yaml.safe_load(spelled((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8")))
+_WORDS = read_yaml(spelled((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8")))
 _UNITS: Mapping[str, int] = {word: size for size, words in _WORDS["units"].items() for word in words}
 _CURRENCIES: Mapping[str, str] = {
     word: currency for currency, words in _WORDS["currencies"].items() for word in words

@@ -77,6 +77,9 @@ async def _post_all(test: Path, tell: Callable[[str], Any]) -> dict[str, Any]:
     kinds: Counter[str] = Counter()
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="samvad-eval-") as data_dir:
+        models = load_settings().data_dir.resolve() / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        (Path(data_dir) / "models").symlink_to(models)  # this installation's: not trained for every run
         async with (
             open_app(_settings(Path(data_dir))) as app,
             served(make_web(app)) as port,

@@ -16,6 +16,7 @@ import yaml
 from bot.crm.article import ARTICLE, ARTICLE_STATUSES, save_article
 from bot.errors import InvalidInput
 from bot.records.tx import Tx
+from bot.yaml_text import read_yaml
 
 _FENCE = "---"
 _NEEDED = ("id", "title", "lang")
@@ -132,7 +133,7 @@ def read_article(path: Path) -> ArticleFile:
 
 def _front_matter(path: Path, lines: list[str]) -> dict[str, Any]:
     try:
-        front = yaml.safe_load("\n".join(lines))
+        front = read_yaml("\n".join(lines))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 1

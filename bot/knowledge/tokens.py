@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
+from bot.yaml_text import read_yaml
 
 # `\w` knows no combining marks: without these an Indic word falls apart at its vowel signs.
 _MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df4"
@@ -28,7 +28,7 @@ _HINDI_ENDINGS = (
 
 def _listed(name: str) -> frozenset[str]:
     """A list of words.yaml."""
-    lists = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+    lists = read_yaml((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
     return frozenset(fold(word) for word in lists[name].split())
 
 
@@ -87,7 +87,7 @@ def _indian(word: str) -> str:
 @lru_cache(maxsize=1)
 def _synonyms() -> dict[str, str]:
     """Each word of a row of synonyms.yaml -> the row's name."""
-    rows = yaml.safe_load((Path(__file__).parent / "synonyms.yaml").read_text(encoding="utf-8"))
+    rows = read_yaml((Path(__file__).parent / "synonyms.yaml").read_text(encoding="utf-8"))
     table: dict[str, str] = {}
     for name, words in rows.items():
         for word in (name, *words):

@@ -122,6 +122,10 @@ class Entity:
     extras: Extras | None = None
     notice: str = ""
     """The topic of the notice after each change; none where nobody listens."""
+    finds: str = ""
+    """The field pointing to the record that search finds by this one: a contact by its addresses."""
+    about: tuple[str, str] | None = None
+    """The fields that say which record of which kind, any main one, this is about: (kind, id)."""
 
     @property
     def main(self) -> bool:

@@ -11,6 +11,7 @@ from bot.records.change import business_currency
 from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
 from bot.records.money import to_major
 from bot.records.permissions import visible
+from bot.records.query.fields import Found, find_field
 from bot.records.tx import Record, Tx
 
 Shown = dict[str, Any]
@@ -24,13 +25,16 @@ def showable(tx: Tx, entity: Entity) -> list[str]:
 
 
 def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] = ()) -> list[Shown]:
-    """Rows with the wanted fields, or with all that the actor sees; the id is always there."""
+    """Rows with the wanted fields, or with all that the actor sees; the id is always there. Wanted may be
+    related fields too (`account.name`), under the paths by which a query read them."""
     entity, rows = tx.schema.of(entity), list(rows)
     known = showable(tx, entity)
-    names = [name for name in ("id", *wanted) if name in known] if wanted else known
+    related = [name for name in wanted if "." in name]
+    names = [name for name in dict.fromkeys(("id", *wanted)) if name in known] if wanted else known
     columns = {
         name: _writer(tx, entity, entity.fields[name], rows) for name in names if name in entity.fields
     }
+    columns |= {found.path: _related(tx, found) for found in _found(tx, entity, related)}
     made = [{name: write(row, row.get(name)) for name, write in columns.items()} for row in rows]
     extra = [name for name in names if name not in columns]
     if extra and entity.extras is not None:
@@ -38,6 +42,26 @@ def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] 
         for record in made:
             record |= {name: loaded[record["id"]][name] for name in extra}
     return made
+
+
+def _found(tx: Tx, entity: Entity, paths: Iterable[str]) -> list[Found]:
+    return [find_field(tx.schema, tx.actor, entity, path) for path in paths]
+
+
+def _related(tx: Tx, found: Found) -> Write:
+    """What turns a related record's field into JSON; its currency was read with an amount."""
+    spec = found.spec
+    if spec.type != "money":
+        return _writer(tx, found.entity, spec, ())
+    beside = f"{found.path.rpartition('.')[0]}.{spec.currency}"
+
+    def write(row: Record, value: Any) -> Any:
+        if value is None:
+            return None
+        code = row.get(beside) if spec.currency in found.entity.fields else spec.currency
+        return to_major(value, code or business_currency(tx))
+
+    return write
 
 
 def _plain(_row: Record, value: Any) -> Any:

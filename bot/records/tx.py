@@ -21,10 +21,11 @@ from bot.records.events import WRITTEN, events
 from bot.records.keys import BUSINESS, KeyRing
 from bot.records.schema import Schema
 from bot.storage.database import Database
-from bot.storage.rows import RowUpdate, Write, inserting, write_all
+from bot.storage.rows import RowUpdate, Write, inserting, upserting, write_all
 
 Record = Mapping[str, Any]
 """A row as read: column name to value."""
+_Upsert = tuple[sa.Table, tuple[str, ...], tuple[str, ...]]
 
 
 class Tx:
@@ -33,6 +34,7 @@ class Tx:
     __slots__ = (
         "_events",
         "_later",
+        "_upserts",
         "actor",
         "connection",
         "correlation_id",
@@ -65,6 +67,7 @@ class Tx:
         self.notices: list[Notice] = []
         self._events: list[dict[str, Any]] = []
         self._later: list[Write] = []
+        self._upserts: dict[_Upsert, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement, prebuilt where it is on a hot path."""
@@ -163,11 +166,26 @@ class Tx:
         """Update rows at the end, like `later`."""
         self._later.append(update.of(self.dialect, rows))
 
+    def upsert_later(
+        self,
+        table: sa.Table,
+        names: tuple[str, ...],
+        key: tuple[str, ...],
+        rows: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Insert rows at the end, or change those that have their key already; of one key the last counts."""
+        if rows:
+            waiting = self._upserts.setdefault((table, names, key), {})
+            waiting.update({tuple(row[name] for name in key): row for row in rows})
+
     def flush(self) -> None:
         """Carry out what waits, the events with it; `transaction` does it before the commit."""
         if self._events:
             self.insert_later(events, WRITTEN, self._events)
             self._events = []
+        for (table, names, key), rows in self._upserts.items():
+            self._later.append(upserting(self.dialect, table, names, key, list(rows.values())))
+        self._upserts = {}
         if self._later:
             write_all(self.connection, self._later)
             self._later = []

@@ -37,7 +37,7 @@ def compiled(pattern: str) -> Any:
 
 def condition_query(tx: Tx, entity: Entity, condition: str) -> Query:
     """A rule's condition as a Query. Raises QueryInvalid."""
-    return parse(entity, SYSTEM, where=condition)
+    return parse(tx.schema, entity, SYSTEM, where=condition)
 
 
 def broken_rules(

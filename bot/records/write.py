@@ -15,6 +15,7 @@ from bot.ids import new_id
 from bot.records import permissions, tags
 from bot.records.entity import OWN_PREFIX, Entity
 from bot.records.numbers import next_number
+from bot.records.search.index import index_record, unindex_record
 from bot.records.tx import Record, Tx
 from bot.records.unique import unique
 from bot.records.validate import broken_rules, refusal
@@ -50,6 +51,7 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     tx.event(entity, record_id, "created", changes, _contact_of(entity, given, record_id), reason)
     if given.get("tags"):
         tags.keep(tx, entity, record_id, given["tags"])
+    index_record(tx, entity, record_id, given)
     _tell(tx, entity, record_id)
     _obey(tx, entity, {}, given, None)
     return record_id
@@ -103,6 +105,7 @@ def _change(
     tx.event(entity, before["id"], action, told, _contact_of(entity, before, before["id"]), reason)
     if "tags" in changes:
         tags.keep(tx, entity, before["id"], changes["tags"][1] or ())
+    index_record(tx, entity, before["id"], {name: after for name, (_, after) in changes.items()}, before)
 
 
 def delete(tx: Tx, entity: Entity, before: Record, *, reason: str = "") -> None:
@@ -141,6 +144,8 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
         raise VersionConflict(f"{entity.name} {before['id']} was changed meanwhile", id=before["id"])
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
+    if entity.finds:  # of others a hit leads to the record, which is seen to be deleted
+        unindex_record(tx, entity, before) if deleted else index_record(tx, entity, before["id"], before)
     _tell(tx, entity, before["id"])
 
 

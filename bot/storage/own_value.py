@@ -19,23 +19,27 @@ class _OwnValue(FunctionElement[Any]):
 
 
 class _Text(_OwnValue):
+    inherit_cache = True
     name = "own_text"
     type = sa.Text()
 
 
 class _Integer(_OwnValue):
+    inherit_cache = True
     name = "own_integer"
     type = sa.BigInteger()
     read_as = "bigint"
 
 
 class _Number(_OwnValue):
+    inherit_cache = True
     name = "own_number"
     type = sa.Float()
     read_as = "double precision"
 
 
 class _Boolean(_OwnValue):
+    inherit_cache = True
     name = "own_boolean"
     type = sa.Boolean()
     read_as = "boolean"

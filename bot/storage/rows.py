@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+
+from bot.storage.upsert import insert
 
 Build = Callable[[Callable[[str], Any]], sa.Update]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -35,6 +37,21 @@ def inserting(
     if dialect == "sqlite":
         return Write(_insert(table, names), chosen)
     return Write(_insert_json(table, names), {f"{table.name}_rows": _sent(chosen)})
+
+
+def upserting(
+    dialect: str,
+    table: sa.Table,
+    names: tuple[str, ...],
+    key: tuple[str, ...],
+    rows: Sequence[Mapping[str, Any]],
+) -> Write:
+    """The write that inserts these rows, or changes those that have their key already. No two rows have the
+    same key."""
+    chosen = [{name: row.get(name) for name in names} for row in rows]
+    if dialect == "sqlite":
+        return Write(_upsert(dialect, table, names, key), chosen)
+    return Write(_upsert(dialect, table, names, key), {f"{table.name}_rows": _sent(chosen)})
 
 
 @dataclass(frozen=True)
@@ -119,14 +136,29 @@ def _insert(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
 
 
 @lru_cache(maxsize=64)
+def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], key: tuple[str, ...]) -> sa.Insert:
+    statement = insert(table, dialect)
+    if dialect == "sqlite":
+        statement = statement.values({name: sa.bindparam(name, type_=table.c[name].type) for name in names})
+    else:
+        statement = statement.from_select(list(names), _sent_rows(table, names))
+    others = {name: statement.excluded[name] for name in names if name not in key}
+    return cast(sa.Insert, statement.on_conflict_do_update(index_elements=list(key), set_=others))
+
+
+@lru_cache(maxsize=64)
 def _insert_json(table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    return table.insert().from_select(list(names), _sent_rows(table, names))
+
+
+def _sent_rows(table: sa.Table, names: tuple[str, ...]) -> Any:
     columns, rows = ", ".join(names), f"{table.name}_rows"
     # Table and column names are our own; the rows are bound.
     chosen = sa.text(
         f"SELECT {columns} FROM json_populate_recordset(NULL::{table.name}, CAST(:{rows} AS JSON))"  # noqa: S608
     )
     source = chosen.bindparams(sa.bindparam(rows, type_=sa.Text))
-    return table.insert().from_select(list(names), source.columns(*map(sa.column, names)))
+    return source.columns(*map(sa.column, names))
 
 
 def _sent(rows: Sequence[Mapping[str, Any]]) -> str:

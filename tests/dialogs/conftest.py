@@ -1,10 +1,8 @@
 """A conversation played against the engine: commands in, texts out, needs answered from what a test gives."""
 
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,10 +25,10 @@ from bot.dialogs.turn import (
     Turn,
 )
 from bot.dialogs.understanding import Model, Understanding
-from bot.dialogs.understanding.train import ensure_model
 from bot.i18n import Words
 from bot.knowledge.answer import Answer
 from bot.messages import ChannelName, InboundMessage, Media
+from tests.support.world import trained
 
 BUSINESS = Business("Sharma Electronics", "IN", "Asia/Kolkata", ("en", "hi", "hi-Latn", "ur"), "INR")
 
@@ -135,9 +133,8 @@ def conversation(flows: Flows, words: Words) -> Callable[..., Conversation]:
 
 @pytest.fixture(scope="session")
 def model(flows: Flows) -> Model:
-    """Trained once for all workers of a run: the folder is named after nothing but the examples."""
-    folder = Path(tempfile.gettempdir()) / "samvad-test-models"
-    return Model.read(ensure_model(flows, folder))
+    """The one that all tests share."""
+    return Model.read(trained())
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bot.evaluate.payloads import evaluate_payloads
+from tests.support.world import share_model
+
+
+@pytest.fixture(autouse=True)
+def installation(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    data_dir = tmp_path_factory.mktemp("installation")
+    share_model(data_dir)
+    monkeypatch.setenv("SAMVAD_DATA_DIR", str(data_dir))
+
 
 CAPTURED = Path(__file__).parents[2] / "bot" / "channels"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from bot.dialogs.commands import Handoff, NotUnderstood, StartFlow
 from bot.dialogs.flows import load_flows
 from bot.dialogs.turn import Business, Customer, Turn
 from bot.dialogs.understanding import Model, Understanding
-from bot.dialogs.understanding.train import ensure_model
 from bot.i18n import Words
 from bot.knowledge.compose import compose
 from bot.knowledge.index import ArticleText, KnowledgeIndex
@@ -21,6 +19,7 @@ from bot.llm.mask import Mask
 from bot.messages import InboundMessage
 from bot.settings import load_settings
 from bot.testing.llm import LLMEmulator
+from tests.support.world import trained
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 INDEX = KnowledgeIndex.build(
@@ -50,11 +49,10 @@ async def llm(emulator: LLMEmulator) -> AsyncIterator[LLM]:
 
 
 @pytest.fixture(scope="module")
-def understanding(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def understanding() -> Any:
     words = Words.load()
     flows = load_flows(actions=ACTIONS)
-    folder = Path(tmp_path_factory.getbasetemp().parent) / "models"
-    model = Model.read(ensure_model(flows, folder))
+    model = Model.read(trained())
     return lambda llm: Understanding(flows, words, model, llm)
 
 

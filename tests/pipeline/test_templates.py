@@ -23,7 +23,7 @@ from bot.web.console.door import SESSION
 from tests.pipeline.test_agents_files import begin, desk, say
 from tests.support.recordings import picture
 from tests.support.world import World, customer_of
-from tests.web.conftest import CHROMIUM, CHROMIUM_ARGS, Staff, need_browser
+from tests.web.conftest import BUSY, CHROMIUM, CHROMIUM_ARGS, PATIENCE_MS, Staff, need_browser
 
 
 def meta(name: str, *components: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -161,8 +161,9 @@ async def test_a_template_leaves_when_the_window_is_closed(tmp_path: Path) -> No
 
 async def test_in_the_browser(tmp_path: Path) -> None:
     need_browser()
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=PATIENCE_MS)
     wrong: list[str] = []
     async with (
         scene(tmp_path, "whatsapp", templates=[DELIVERY, NAMED]) as at,
@@ -176,10 +177,13 @@ async def test_in_the_browser(tmp_path: Path) -> None:
         await page.context.add_cookies([site])  # type: ignore[list-item]
         await page.goto(f"{at.world.url}{at.path}")
         await page.get_by_role("button", name="Template", exact=True).click()
+        await expect(page.locator(".picker [data-filter]")).to_be_focused()
         await page.keyboard.type("deliv")
-        await page.locator(".picker li:visible").wait_for()
-        assert await page.locator(".picker li:visible").count() == 1
+        await expect(page.locator(".picker li:visible")).to_have_count(1)
+        await expect(page.locator(BUSY)).to_have_count(0)
         await page.get_by_role("button", name="delivery_today").click()
+        await expect(page.locator("#v1")).to_be_focused()
+        await expect(page.locator(BUSY)).to_have_count(0)
         for place, value in enumerate(("A-17", "Asha", "5 pm", "a17"), 1):
             await page.fill(f"#v{place}", value)
         await page.locator("#template-preview", has_text="Dear Asha, we come at 5 pm.").wait_for()

@@ -41,9 +41,10 @@ def _migrate(url: str, keys_url: str) -> None:
 
 
 @cache
-def _sqlite_template() -> Path:
+def sqlite_template() -> Path:
+    """A folder with both files at the present schema, empty."""
     folder = tempfile.TemporaryDirectory(prefix="samvad-sqlite-")
-    _sqlite_template.folder = folder  # type: ignore[attr-defined]  # lives as long as the process
+    sqlite_template.folder = folder  # type: ignore[attr-defined]  # lives as long as the process
     path = Path(folder.name)
     _migrate(f"sqlite:///{path}/samvad.db", f"sqlite:///{path}/keys.db")
     return path
@@ -52,7 +53,7 @@ def _sqlite_template() -> Path:
 @contextmanager
 def sqlite_store(folder: Path, announce: Announce = _silent) -> Iterator[Store]:
     """A Store on fresh SQLite files in `folder`."""
-    shutil.copytree(_sqlite_template(), folder, dirs_exist_ok=True)
+    shutil.copytree(sqlite_template(), folder, dirs_exist_ok=True)
     store, keys_database = _store(f"sqlite:///{folder}/samvad.db", f"sqlite:///{folder}/keys.db", announce)
     try:
         yield store

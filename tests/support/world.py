@@ -2,10 +2,12 @@
 
 import asyncio
 import getpass
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,29 @@ from bot.testing import MailEmulator, MessengerEmulator, TelegramEmulator, Twili
 from bot.testing.customers import Waits
 from bot.testing.mail import free_port
 from bot.web.server import make_web, served
+from tests.support.databases import sqlite_template
 
 MODELS = Path(tempfile.gettempdir()) / f"samvad-test-models-{getpass.getuser()}"
 """Trained once for these flows and shared by every run; its file's name is the digest of the examples."""
 
 
+@cache
+def trained() -> Path:
+    """The file of the model for the shipped flows."""
+    return ensure_model(load_flows(actions=ACTIONS), MODELS)
+
+
 def share_model(data_dir: Path) -> None:
     """Spare a test's Samvad the training."""
-    ensure_model(load_flows(actions=ACTIONS), MODELS)
+    trained()
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / "models").symlink_to(MODELS)
+
+
+def share_schema(data_dir: Path) -> None:
+    """Spare it the migrations, where its database is SQLite's."""
+    if not (data_dir / "samvad.db").exists():
+        shutil.copytree(sqlite_template(), data_dir, dirs_exist_ok=True)
 
 
 @dataclass
@@ -92,6 +107,7 @@ class World:
 async def samvad(data_dir: Path, *, articles: bool = True, **given: Any) -> AsyncIterator[World]:
     """Open and serve one."""
     share_model(data_dir)
+    share_schema(data_dir)
     port = free_port()
     given = {"gather_ms": 0, "base_url": f"http://127.0.0.1:{port}", **given}
     settings = load_settings(data_dir=data_dir, port=port, **given)

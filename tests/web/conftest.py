@@ -37,6 +37,10 @@ CHROMIUM_ARGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+BUSY = ".htmx-request, .htmx-swapping, .htmx-settling"
+"""What htmx fetches, or has brought and not wired yet: `expect(page.locator(BUSY)).to_have_count(0)`."""
+PATIENCE_MS = 30_000
+"""How long a browser is waited for. A check of a condition takes as long as the condition does."""
 
 
 @dataclass
@@ -193,12 +197,23 @@ def need_browser() -> None:
         pytest.skip(f"no browser: install chromium so that {CHROMIUM} is there")
 
 
+def until(page: Any, holds: str) -> None:
+    """Wait until a script's expression holds. `page.wait_for_function` would ask by `eval`: under the pages'
+    policy it works only where it need not wait."""
+    for _ in range(PATIENCE_MS // 50):
+        if page.evaluate(holds):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(holds)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's chromium, driven by playwright."""
     need_browser()
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from bot.clock import now
-from tests.web.conftest import SECRET, Site
+from tests.web.conftest import PATIENCE_MS, SECRET, Site, until
 
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Asha's shop</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -91,17 +91,21 @@ class Visitor:
         page.on("console", lambda message: self.told.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.told.append(f"error: {error}"))
 
+    def hears(self, *words: str) -> None:
+        """Wait until the page's console has told something of all these words."""
+        for _ in range(PATIENCE_MS // 50):
+            if any(all(word in told for word in words) for told in self.told):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(self.told)
+
     def connected(self) -> None:
         """Wait until the server has welcomed the page."""
         self.until("Object.keys(localStorage).some((k) => k.endsWith(':token'))")
 
     def until(self, holds: str) -> None:
-        """Wait until a script's expression holds: a strict policy forbids playwright its own way."""
-        for _ in range(150):
-            if self.page.evaluate(holds):
-                return
-            self.page.wait_for_timeout(100)
-        raise AssertionError(holds)
+        """Wait until a script's expression holds."""
+        until(self.page, holds)
 
     def uploaded(self) -> None:
         """Wait until no upload runs."""

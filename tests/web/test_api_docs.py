@@ -13,6 +13,7 @@ from bot.ids import new_id
 from bot.records.actor import Actor
 from bot.records.query import DEFAULT_LIMIT, OPERATORS, parse, parse_fields, parse_text, to_text
 from bot.records.query.syntax import MAX_CONDITIONS, MAX_LENGTH, MAX_VALUES
+from bot.records.schema import Schema
 from bot.web.api.auth import REMEMBERED_S
 from bot.web.api.kinds import KINDS
 from bot.web.api.records import LIST_PARAMETERS, MAX_LIMIT
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 API = (DOCS / "api.md").read_text(encoding="utf-8")
 QUERY = (DOCS / "query.md").read_text(encoding="utf-8")
 ADMIN = Actor("user", id=new_id(), role="admin")
+SCHEMA = Schema(ENTITIES)
 
 
 def _first_column(text: str, heading: str) -> set[str]:
@@ -66,20 +68,20 @@ def test_the_examples_of_lists_work() -> None:
         kind = KINDS[next(word for word in words if word.startswith("$SAMVAD/")).rpartition("/")[2]]
         given = dict(word.split("=", 1) for last, word in pairwise(words) if last.startswith("--"))
         assert set(given) <= set(LIST_PARAMETERS)
-        parse(kind.entity, ADMIN, where=given.get("where", ""), order=given.get("order", ""))
+        parse(SCHEMA, kind.entity, ADMIN, where=given.get("where", ""), order=given.get("order", ""))
         if "fields" in given:
-            parse_fields(given["fields"], kind.entity, ADMIN, also=kind.extra)
+            parse_fields(given["fields"], SCHEMA, kind.entity, ADMIN, also=kind.extra)
 
 
 def test_the_examples_of_the_language_work() -> None:
     first, sentence = re.findall(r"^    ((?:status in|cases where) .+)$", QUERY, re.MULTILINE)
-    parse(ENTITIES["cases"], ADMIN, where=first)
-    assert to_text(parse_text(sentence, ENTITIES, ADMIN)) == sentence
+    parse(SCHEMA, ENTITIES["cases"], ADMIN, where=first)
+    assert to_text(parse_text(sentence, SCHEMA, ADMIN)) == sentence
 
 
 @pytest.mark.parametrize("found", re.findall(r"where=(.+)\n    (.+?)  +position (\d+)", QUERY))
 def test_the_examples_of_errors_are_what_is_said(found: tuple[str, str, str]) -> None:
     where, message, position = found
     with pytest.raises(QueryInvalid) as caught:
-        parse(ENTITIES["cases"], ADMIN, where=where)
+        parse(SCHEMA, ENTITIES["cases"], ADMIN, where=where)
     assert (caught.value.message, caught.value.data["position"]) == (message, int(position))

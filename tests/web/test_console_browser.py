@@ -5,10 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from bot.ids import new_id
 from tests.support.recordings import picture
-from tests.web.conftest import PASSWORD, Site
+from tests.web.conftest import BUSY, PASSWORD, Site, until
+
+LIVE = """window.EventSource = class extends EventSource {
+    constructor(...given) {
+        super(...given);
+        this.addEventListener("ready", () => { document.documentElement.dataset.live = "true"; });
+    }
+};"""
+"""Write on a page's root that its line to the console's news is up."""
 
 
 @pytest.fixture
@@ -20,6 +29,7 @@ def pages(browser: Any) -> Iterator[Any]:
     def make(width: int = 1280, **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 860}, **options)
         contexts.append(context)
+        context.add_init_script(LIVE)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
@@ -39,6 +49,12 @@ def sign_in(page: Any, site: Site, email: str) -> None:
     page.wait_for_url("**/console/conversations*")
 
 
+def settled(page: Any) -> None:
+    """Wait until a room hears the news, and all that it asked for is there and wired."""
+    page.locator("[data-live]").wait_for()
+    expect(page.locator(BUSY)).to_have_count(0)
+
+
 def write(page: Any, text: str) -> None:
     page.locator("#samvad-widget textarea").fill(text)
     page.keyboard.press("Enter")
@@ -51,13 +67,14 @@ def test_a_customer_is_answered_by_an_agent_live(site: Site, pages: Any) -> None
     widget = customer.locator("#samvad-widget")
     write(customer, f"Hello, I am order {mark}")
     widget.locator(".theirs").first.wait_for()
-    assert widget.locator(".mine .tick").first.get_attribute("aria-label") == "Received"
+    expect(widget.locator(".mine .tick").first).to_have_attribute("aria-label", "Received")
     customer.reload()
     widget.locator(".mine", has_text=mark).wait_for()
 
     agent = pages(1440)
     sign_in(agent, site, site.user("agent", "Desk"))
     agent.goto(f"{site.url}/console/conversations?tab=waiting")
+    settled(agent)
     visitor = customer.evaluate(
         "JSON.parse(localStorage.getItem(Object.keys(localStorage).find((k) => k.endsWith(':token'))))"
     ).split(".")[0]
@@ -67,16 +84,17 @@ def test_a_customer_is_answered_by_an_agent_live(site: Site, pages: Any) -> None
     row.focus()
     agent.keyboard.press("Enter")
     agent.locator(".message", has_text=mark).wait_for()
+    settled(agent)
     agent.get_by_role("button", name="Take over").click()
     agent.get_by_role("button", name="Hand back").wait_for()
     agent.fill("#composer textarea", f"Your order {mark} leaves today")
     agent.reload()  # the draft is kept
-    assert mark in agent.input_value("#composer textarea")
+    expect(agent.locator("#composer textarea")).to_have_value(f"Your order {mark} leaves today")
     agent.focus("#composer textarea")
     agent.keyboard.press("Control+Enter")
     widget.locator(".theirs", has_text=f"Your order {mark} leaves today").wait_for()
     agent.locator(".message.outbound", has_text="leaves today").wait_for()
-    assert agent.input_value("#composer textarea") == ""
+    expect(agent.locator("#composer textarea")).to_have_value("")
     write(customer, "Thank you so much")
     agent.locator(".message.inbound", has_text="Thank you so much").wait_for()
     assert widget.locator(".theirs").last.inner_text().count("leaves today") == 1  # the bot is silent
@@ -86,12 +104,12 @@ def test_what_is_written_without_a_line_goes_out_later_and_once(site: Site, page
     customer = pages(1440)
     customer.goto(f"{site.url}/?lang=en")
     widget = customer.locator("#samvad-widget")
-    customer.wait_for_function("localStorage.length > 0")
+    until(customer, "localStorage.length > 0")
     customer.route_web_socket("**/widget/ws", lambda line: line.close())
     customer.reload()
     write(customer, "Is the shop open on Sunday?")
     widget.locator(".mine[data-own=sending]").wait_for()
-    widget.get_by_role("status").wait_for()
+    widget.locator(".state").wait_for()
     customer.unroute_all()
     page = customer.context.new_page()
     page.goto(f"{site.url}/?lang=en")
@@ -150,6 +168,8 @@ def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path)
     sign_in(agent, site, site.user("manager"))
     agent.goto(f"{site.url}/console/conversations?tab=all")
     agent.locator(".row", has_text=f"Visitor {visitor[-4:]}").click()
+    agent.locator("#composer").wait_for()
+    settled(agent)
     (tmp_path / "dent.webp").write_bytes(picture("WEBP"))
     (tmp_path / "estimate.pdf").write_bytes(b"%PDF-1.4")
     (tmp_path / "wrong.txt").write_text("not this one")
@@ -157,7 +177,7 @@ def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path)
     agent.get_by_role("button", name="Remove: wrong.txt").click()
     agent.set_input_files("#composer [type=file]", tmp_path / "estimate.pdf")  # beside what was chosen
     agent.get_by_role("button", name="Record a voice note").click()
-    agent.wait_for_timeout(1200)
+    agent.locator(".record.on .clock", has_text="0:01").wait_for()
     agent.get_by_role("button", name="Stop recording").click()
     agent.locator(".chosen li", has_text="voice-note").wait_for()
     assert agent.locator(".chosen li").count() == 3
@@ -165,12 +185,16 @@ def test_an_agent_sends_files_and_speaks(site: Site, pages: Any, tmp_path: Path)
     agent.keyboard.press("Control+Enter")
     widget.locator(".theirs", has_text="Here you are").wait_for()
     widget.locator(".theirs audio").wait_for()
-    assert agent.locator(".chosen li").count() == 0
+    expect(agent.locator(".chosen li")).to_have_count(0)
     sound = widget.locator(".theirs audio")
-    customer.wait_for_function(
-        "(one) => one.readyState > 0 || (one.load(), false)", arg=sound.element_handle()
+    duration = sound.evaluate(
+        """(one) => new Promise((go, fail) => {
+            one.onloadedmetadata = () => go(one.duration);
+            one.onerror = fail;
+            one.load();
+        })"""
     )
-    assert sound.evaluate("(one) => one.duration") > 0.5
+    assert duration > 0.5
 
 
 def drop(page: Any) -> None:
@@ -202,7 +226,8 @@ def test_a_note_takes_no_files_and_those_chosen_wait_for_the_reply(
     page.fill("#composer textarea", "Only for us")
     page.keyboard.press("Control+Enter")
     page.locator(".message.note", has_text="Only for us").wait_for()
-    assert page.locator(".chosen li:visible").count() == 1 and page.locator(".record").is_visible()
+    expect(page.locator(".chosen li:visible")).to_have_count(1)
+    expect(page.locator(".record")).to_be_visible()
     page.fill("#composer textarea", "The bill")
     page.keyboard.press("Control+Enter")
     page.locator(".message.outbound a.file").wait_for()
@@ -214,10 +239,12 @@ def test_the_microphone_is_off_once_another_conversation_is_open(site: Site, pag
     first, second = site.conversation("one"), site.conversation("two")
     page.add_init_script(
         """window.streams = [];
+        window.asked = [];
+        window.allow = () => window.asked.splice(0).forEach((go) => go());
         const devices = navigator.mediaDevices;
         const ask = devices.getUserMedia.bind(devices);
         devices.getUserMedia = async (what) => {
-            await new Promise((go) => setTimeout(go, 300));
+            await new Promise((go) => { window.asked.push(go); });
             const sound = await ask(what);
             window.streams.push(sound);
             return sound;
@@ -228,17 +255,19 @@ def test_the_microphone_is_off_once_another_conversation_is_open(site: Site, pag
     record = page.locator(".record")
     record.click()
     record.click()  # while the browser asks
+    assert page.evaluate("window.asked.length") == 1
+    page.evaluate("window.allow()")
     page.locator(".record.on").wait_for()
-    page.wait_for_timeout(500)
     on = "window.streams.flatMap((one) => one.getTracks()).map((one) => one.readyState)"
     assert page.evaluate(on) == ["live"]
-    for then, other in ((0, second), (100, first)):
+    for streams, other in ((1, second), (2, first)):
         page.locator(f".row[data-id='{other}']").click()
         page.locator(f".thread[data-conversation='{other}']").wait_for()
-        page.wait_for_timeout(500)
-        assert set(page.evaluate(on)) == {"ended"} and page.locator(".chosen li").count() == 0
+        settled(page)
+        page.evaluate("window.allow()")
+        until(page, f"{on}.length === {streams} && {on}.every((one) => one === 'ended')")
+        assert page.locator(".chosen li").count() == 0
         record.click()  # and left again before the browser was answered
-        page.wait_for_timeout(then)
 
 
 def test_what_did_not_go_through_is_left_alone_until_there_is_more(site: Site, pages: Any) -> None:
@@ -246,7 +275,7 @@ def test_what_did_not_go_through_is_left_alone_until_there_is_more(site: Site, p
     sign_in(page, site, site.user("manager"))
     page.goto(f"{site.url}/console/parked")
     page.locator("#parked-count [data-waiting]").wait_for(state="attached")
-    page.wait_for_timeout(300)
+    settled(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.partition("/console/")[2]))
     page.locator("a[href='/console/parked']").focus()

@@ -31,4 +31,4 @@ async def test_the_composer_counts(tmp_path: Path) -> None:
             ("“Yes” – " * 10, "1 SMS, 79 characters"),  # plain signs are put for them
         ):
             await page.fill("#composer textarea", text)
-            await page.locator("#parts", has_text=words).wait_for(timeout=5000)
+            await page.locator("#parts", has_text=words).wait_for()

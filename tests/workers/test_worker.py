@@ -45,6 +45,7 @@ async def test_timers_survive_the_loss_of_valkey(tmp_path: Path, valkey: Embedde
             assert world.app.bus.connected
         finally:
             worker.stop()
+        assert worker._process is not None and worker._process.returncode == 0  # asked, not killed
         await emulator.settle()
 
 

@@ -23,6 +23,7 @@ from bot.dialogs.flows.model import (
     Tell,
 )
 from bot.errors import ConfigurationInvalid
+from bot.yaml_text import SafeLoader
 
 __all__ = [
     "Branch",
@@ -69,7 +70,7 @@ _STEP_FIELDS: Mapping[str, set[str]] = {
 _CONDITION = re.compile(r"^(\w+)\s+(?:(==|!=|in)\s+(.+)|is\s+(known|unknown))$")
 
 
-class _LineLoader(yaml.SafeLoader):
+class _LineLoader(SafeLoader):
     """A mapping remembers the line it starts on, so that a problem can name it."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -124,7 +125,9 @@ class _Reader:
             data = yaml.load(text, _LineLoader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            self.problem(mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}")
+            # What is never closed is missed after the last line.
+            line = min(mark.line + 1, len(text.splitlines())) if mark else 1
+            self.problem(line, f"not YAML: {getattr(error, 'problem', error)}")
             return None
         if not isinstance(data, dict):
             self.problem(1, "a flow is a mapping with name, version, description and steps")

@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bot.dialogs.flows.model import Flows
+from bot.yaml_text import read_yaml
 
 RECIPE = 5
 """Raised when features or training change, so that stored models are made anew."""
@@ -28,9 +27,7 @@ class Example:
 @lru_cache(maxsize=1)
 def courtesy() -> Mapping[str, Any]:
     """courtesy.yaml as it stands."""
-    data: Mapping[str, Any] = yaml.safe_load(
-        (Path(__file__).parent / "courtesy.yaml").read_text(encoding="utf-8")
-    )
+    data: Mapping[str, Any] = read_yaml((Path(__file__).parent / "courtesy.yaml").read_text(encoding="utf-8"))
     return data
 
 

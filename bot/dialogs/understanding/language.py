@@ -5,9 +5,8 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from bot.knowledge.tokens import fold
+from bot.yaml_text import read_yaml
 
 _SCRIPTS: tuple[tuple[int, int, str], ...] = (
     (0x0900, 0x097F, "hi"),
@@ -67,7 +66,7 @@ def _of_script(code: int) -> str:
 @lru_cache(maxsize=1)
 def _words() -> dict[str, float]:
     """Word -> its weight: positive for romanised Hindi, negative for English."""
-    lists = yaml.safe_load((Path(__file__).parent / "language.yaml").read_text(encoding="utf-8"))
+    lists = read_yaml((Path(__file__).parent / "language.yaml").read_text(encoding="utf-8"))
     weights = dict.fromkeys(lists["both_but_mostly_en"].split(), -_SHARED)
     weights |= dict.fromkeys(lists["en"].split(), -1.0)
     return weights | dict.fromkeys(lists["hi-Latn"].split(), 1.0)

@@ -4,10 +4,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from bot.dialogs.slots import digits
 from bot.knowledge.tokens import spelled
+from bot.yaml_text import read_yaml
 
 WEEK, MONTH = 7, 31
 
@@ -15,7 +14,7 @@ WEEK, MONTH = 7, 31
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, int]]:
     """(span of time, named day, word -> days), from when.yaml."""
-    words = yaml.safe_load(spelled((Path(__file__).parent / "when.yaml").read_text(encoding="utf-8")))
+    words = read_yaml(spelled((Path(__file__).parent / "when.yaml").read_text(encoding="utf-8")))
     units = {word: days for days, names in words["units"].items() for word in names}
     numbers = {word: number for number, names in words["numbers"].items() for word in names}
     named = "|".join(_ordered(words["named"].split() + words["named_phrases"]))

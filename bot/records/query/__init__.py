@@ -3,24 +3,60 @@
 Text is parsed to a typed `Query`; a Query is compiled to one SQL statement with the actor's permissions
 inside. docs/query.md is the language on one page.
 
-    query = parse(CASE, actor, where='status in (new, open)', order="created_at desc")
+    query = parse(tx.schema, CASE, actor, where='status in (new, open)', order="created_at desc")
     found = page(tx, CASE, query)
 """
 
-from bot.records.query.fields import reachable
-from bot.records.query.model import DEFAULT_LIMIT, ME, OPERATORS, Comparison, Order, Query
+from bot.records.query.fields import Found, find_field, reachable
+from bot.records.query.model import (
+    DEFAULT_LIMIT,
+    ME,
+    MY_TEAM,
+    OPERATORS,
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Exists,
+    Group,
+    Matches,
+    Measure,
+    Money,
+    Not,
+    Order,
+    Query,
+    Relative,
+    Summary,
+    SummaryOrder,
+)
 from bot.records.query.parse import parse, parse_fields, parse_text
-from bot.records.query.run import Page, one, page
+from bot.records.query.run import Page, holds, one, page
 from bot.records.query.text import order_text, to_text, where_text
 
 __all__ = [
     "DEFAULT_LIMIT",
     "ME",
+    "MY_TEAM",
     "OPERATORS",
+    "AllOf",
+    "AnyOf",
     "Comparison",
+    "Condition",
+    "Exists",
+    "Found",
+    "Group",
+    "Matches",
+    "Measure",
+    "Money",
+    "Not",
     "Order",
     "Page",
     "Query",
+    "Relative",
+    "Summary",
+    "SummaryOrder",
+    "find_field",
+    "holds",
     "one",
     "order_text",
     "page",

@@ -3,14 +3,15 @@
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from bot.errors import InvalidInput
-from bot.records.entity import Entity, Field
+from bot.records.query.fields import Found
 from bot.records.query.model import Query
 from bot.records.query.text import order_text
 from bot.records.query.values import MOMENT, is_id
@@ -20,13 +21,14 @@ from bot.storage.database import dump_json
 def write_cursor(query: Query, row: Mapping[str, Any]) -> str:
     """The cursor that continues after this row. It names the order it belongs to."""
     values = [row[key.field] for key in query.order]
-    written = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    written = [value.isoformat() if isinstance(value, date) else value for value in values]
     raw = dump_json([query.entity, order_text(query), written]).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def read_cursor(query: Query, entity: Entity) -> list[Any]:
-    """The order values that the cursor holds. Raises InvalidInput for one of another list or order."""
+def read_cursor(query: Query, keys: Sequence[Found]) -> list[Any]:
+    """The order values that the cursor holds, typed by the keys' fields. Raises InvalidInput for one of
+    another list or order."""
     wrong = InvalidInput(
         "This cursor belongs to no page of this list; start again without one", field="cursor"
     )
@@ -41,33 +43,41 @@ def read_cursor(query: Query, entity: Entity) -> list[Any]:
     if not isinstance(values, list) or len(values) != len(query.order):
         raise wrong
     try:
-        return [
-            _value(entity.fields[key.field], value) for key, value in zip(query.order, values, strict=True)
-        ]
+        return [_value(key, value) for key, value in zip(keys, values, strict=True)]
     except (ValueError, OverflowError):
         raise wrong from None
 
 
-def _value(spec: Field, value: Any) -> Any:
-    """The value as its column reads it. Raises ValueError for what the column cannot hold."""
-    fits = False
+def _value(key: Found, value: Any) -> Any:
+    """The value as its field is compared with it. Raises ValueError for what the field cannot hold."""
+    spec = key.spec
     if value is None:
-        fits = bool(spec.column.nullable)
+        fits = key.nullable
     elif spec.type == "boolean":
         fits = isinstance(value, bool)
-    elif spec.type == "integer":
+    elif spec.type in ("integer", "money"):
         fits = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-    elif isinstance(value, str):
-        value.encode()  # a lone surrogate is no text
-        fits = "\0" not in value
-        if spec.type == "instant":
-            fits = MOMENT.fullmatch(value) is not None
-            value = datetime.fromisoformat(value).astimezone(UTC) if fits else value
-        elif spec.type == "id":
-            fits = is_id(value)
+    elif spec.type == "number":
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    else:
+        return _text(spec.type, value)
     if not fits:
         raise ValueError(spec.name)
     return value
+
+
+def _text(kind: str, value: Any) -> Any:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(kind)
+    value.encode()  # a lone surrogate is no text
+    if kind == "id" and not is_id(value):
+        raise ValueError(kind)
+    if kind not in ("instant", "date"):
+        return value
+    match = MOMENT.fullmatch(value)
+    if match is None or bool(match["zone"]) != (kind == "instant"):
+        raise ValueError(kind)
+    return datetime.fromisoformat(value).astimezone(UTC) if kind == "instant" else date.fromisoformat(value)
 
 
 def after(

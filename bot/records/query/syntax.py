@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
@@ -17,16 +17,25 @@ from bot.records.query.values import Written
 MAX_LENGTH = 20_000
 MAX_CONDITIONS = 100
 MAX_VALUES = 1_000
+MAX_DEPTH = 12
+"""How deep parentheses, `not` and `exists` may stand in one another."""
+MAX_EXISTS = 10
 _NAMES = {
     "NAME": "a field name",
     "OP": "= != < > <= >=",
     "IN": "in",
+    "TILDE": "~",
     "STRING": "a value in quotes",
     "BARE": "a value",
-    "AND": "and",
-    "WHERE": "where",
-    "ORDER": "order by",
-    "BY": "by",
+    "_AND": "and",
+    "_OR": "or",
+    "_NOT": "not",
+    "_EXISTS": "exists",
+    "_WHERE": "where",
+    "_SUMMARISE": "summarise",
+    "_ORDER": "order by",
+    "_BY": "by",
+    "LIMIT": "limit",
     "DIRECTION": "asc or desc",
     "LPAR": "(",
     "RPAR": ")",
@@ -35,7 +44,7 @@ _NAMES = {
 }
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-Start = Literal["conditions", "keys", "names", "query"]
+Start = Literal["conditions", "keys", "names", "summary", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Compared:
     """`field operator value`, or several values for `in`."""
 
     field: Name
@@ -57,19 +66,81 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """`field ~ text`, or `~ text`."""
+
+    field: Name | None
+    text: Written
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    """`exists kind by relation (…)`."""
+
+    kind: Name
+    by: Name | None
+    where: "Node | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Conditions joined by `and` or `or`."""
+
+    word: Literal["and", "or"]
+    parts: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Negated:
+    """`not …`."""
+
+    part: "Node"
+
+
+Node: TypeAlias = Compared | Like | Having | Joined | Negated
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A name, or a function of one: `sum(amount)`."""
+
+    name: Name
+    argument: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An order key."""
 
-    field: Name
+    term: Term
     descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """`count, sum(amount) by stage`."""
+
+    measures: tuple[Term, ...]
+    by: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A whole query."""
+
+    kind: Name
+    where: Node | None
+    summed: Summed | None
+    keys: tuple[Key, ...]
+    limit: Name | None
 
 
 @cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar, parser="lalr", start=["conditions", "keys", "names", "query"], maybe_placeholders=False
-    )
+    starts = ["conditions", "keys", "names", "summary", "query"]
+    return Lark(grammar, parser="lalr", start=starts, maybe_placeholders=False)
 
 
 def _tree(text: str, start: Start) -> "Tree[Token]":
@@ -97,6 +168,11 @@ def _pointed(text: str, error: UnexpectedInput) -> QueryInvalid:
         ended = token.type == "$END"
         position = len(text) if ended else token.start_pos
         found = "the end" if ended else repr(str(token)[:80])
+    return wrong(wanted, position, found)
+
+
+def wrong(wanted: set[str], position: int, found: str) -> QueryInvalid:
+    """The error for something that cannot stand here; `wanted` are names of the grammar."""
     expected = [name for key, name in _NAMES.items() if key in wanted]
     return invalid(
         f"Expected {' or '.join(expected)} at character {position}, found {found}",
@@ -110,45 +186,102 @@ def _name(token: Token) -> Name:
 
 
 def _written(tree: "Tree[Token]") -> Written:
-    token = cast(Token, tree.children[0])
-    quoted = token.type == "STRING"
-    text = _ESCAPE.sub(r"\1", token[1:-1]) if quoted else str(token)
-    return Written(text, quoted, token.start_pos or 0)
+    first, *more = cast(list[Token], tree.children)
+    if first.type == "STRING":
+        return Written(_ESCAPE.sub(r"\1", first[1:-1]), True, first.start_pos or 0)
+    words = tuple((str(token), token.start_pos or 0) for token in (first, *more))
+    return Written(" ".join(word for word, _ in words), False, words[0][1], words[1:])
 
 
-def _condition(tree: "Tree[Token]") -> Condition:
-    field, operator, *values = cast(list[Any], tree.children)
-    written = tuple(_written(value) for value in values)
-    if len(written) > MAX_VALUES:
-        raise invalid(f"A list holds at most {MAX_VALUES} values", written[MAX_VALUES].position)
-    name = cast(Operator, str(operator).lower())
-    return Condition(_name(field), name, operator.start_pos, written)
+class _Reader:
+    """The tree of one text as nodes, with the limits on what one text may ask."""
+
+    def __init__(self) -> None:
+        self.conditions = 0
+        self.exists = 0
+
+    def node(self, tree: "Tree[Token]", depth: int = 0) -> Node:
+        children = cast(list[Any], tree.children)
+        kind = tree.data
+        if kind == "conditions":
+            return self.node(children[0], depth)
+        if kind in ("any", "all"):
+            parts = tuple(self.node(child, depth) for child in children)
+            return parts[0] if len(parts) == 1 else Joined("or" if kind == "any" else "and", parts)
+        if kind == "group":
+            _shallow(depth, children[0].start_pos)
+            return self.node(children[1], depth + 1)
+        if kind == "negated":
+            return Negated(self.node(children[0], _shallow(depth, _start(tree)) + 1))
+        if kind == "has":
+            return self._has(children, depth)
+        return self._leaf(kind, children)
+
+    def _has(self, children: list[Any], depth: int) -> Node:
+        names = [_name(child) for child in children if isinstance(child, Token)]
+        self.exists += 1
+        if self.exists > MAX_EXISTS:
+            raise invalid(f"A query asks for related records at most {MAX_EXISTS} times", names[0].position)
+        _shallow(depth, names[0].position)
+        inner = children[-1] if isinstance(children[-1], Tree) else None
+        where = None if inner is None else self.node(inner, depth + 1)
+        return Having(names[0], names[1] if len(names) > 1 else None, where)
+
+    def _leaf(self, kind: str, children: list[Any]) -> Node:
+        tokens = [child for child in children if isinstance(child, Token)]
+        written = tuple(_written(child) for child in children if isinstance(child, Tree))
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            raise invalid(f"A query has at most {MAX_CONDITIONS} conditions", tokens[0].start_pos)
+        if kind == "like":
+            name = _name(tokens[0])
+            return Like(name if len(tokens) > 1 else None, written[0], name.position)
+        if len(written) > MAX_VALUES:
+            raise invalid(f"A list holds at most {MAX_VALUES} values", written[MAX_VALUES].position)
+        field, operator = tokens
+        how = cast(Operator, str(operator).lower())
+        found = Compared(_name(field), how, operator.start_pos or 0, written)
+        return Negated(found) if kind == "outside" else found
 
 
-def _conditions(tree: "Tree[Token]") -> tuple[Condition, ...]:
-    found = tuple(_condition(child) for child in tree.children if isinstance(child, Tree))
-    if len(found) > MAX_CONDITIONS:
-        raise invalid(
-            f"A query has at most {MAX_CONDITIONS} conditions", found[MAX_CONDITIONS].field.position
-        )
-    return found
+def _shallow(depth: int, position: int | None) -> int:
+    if depth >= MAX_DEPTH:
+        raise invalid(f"Conditions stand at most {MAX_DEPTH} deep in one another", position)
+    return depth
+
+
+def _start(tree: "Tree[Token]") -> int | None:
+    return next((token.start_pos for token in tree.scan_values(lambda value: isinstance(value, Token))), None)
+
+
+def _term(tree: "Tree[Token]") -> Term:
+    name, *argument = (_name(cast(Token, child)) for child in tree.children)
+    return Term(name, argument[0] if argument else None)
 
 
 def _keys(tree: "Tree[Token]") -> tuple[Key, ...]:
-    children = [cast(list[Token], cast("Tree[Token]", child).children) for child in tree.children]
-    return tuple(Key(_name(key[0]), len(key) > 1 and key[1].lower() == "desc") for key in children)
+    children = [cast(list[Any], cast("Tree[Token]", child).children) for child in tree.children]
+    return tuple(Key(_term(key[0]), len(key) > 1 and key[1].lower() == "desc") for key in children)
+
+
+def _summed(tree: "Tree[Token]") -> Summed:
+    children = cast("list[Tree[Token]]", tree.children)
+    by = [child for child in children if child.data == "by"]
+    groups = cast("list[Tree[Token]]", by[0].children) if by else []
+    measures = [child for child in children if child.data == "term"]
+    return Summed(tuple(map(_term, measures)), tuple(map(_term, groups)))
 
 
 @lru_cache(maxsize=512)
-def read_where(text: str) -> tuple[Condition, ...]:
+def read_where(text: str) -> Node | None:
     """The conditions of a `where`. Raises QueryInvalid."""
-    return _conditions(_tree(text, "conditions"))
+    return _Reader().node(_tree(text, "conditions")) if text.strip() else None
 
 
 @lru_cache(maxsize=512)
 def read_order(text: str) -> tuple[Key, ...]:
     """The keys of an `order`. Raises QueryInvalid."""
-    return _keys(_tree(text, "keys"))
+    return _keys(_tree(text, "keys")) if text.strip() else ()
 
 
 @lru_cache(maxsize=512)
@@ -157,10 +290,22 @@ def read_names(text: str) -> tuple[Name, ...]:
     return tuple(_name(cast(Token, child)) for child in _tree(text, "names").children)
 
 
-def read_query(text: str) -> tuple[Name, tuple[Condition, ...], tuple[Key, ...]]:
+@lru_cache(maxsize=512)
+def read_summary(text: str) -> Summed:
+    """What is counted, and by what: `count, sum(amount) by stage`. Raises QueryInvalid."""
+    return _summed(_tree(text, "summary"))
+
+
+@lru_cache(maxsize=512)
+def read_query(text: str) -> Sentence:
     """A whole query: `cases where status = open order by created_at desc`. Raises QueryInvalid."""
     tree = _tree(text, "query")
     parts = {child.data: child for child in tree.children if isinstance(child, Tree)}
-    where = _conditions(parts["conditions"]) if "conditions" in parts else ()
-    order = _keys(parts["keys"]) if "keys" in parts else ()
-    return _name(cast(Token, tree.children[0])), where, order
+    tokens = [child for child in tree.children if isinstance(child, Token)]
+    return Sentence(
+        _name(tokens[0]),
+        _Reader().node(parts["conditions"]) if "conditions" in parts else None,
+        _summed(parts["summary"]) if "summary" in parts else None,
+        _keys(parts["keys"]) if "keys" in parts else (),
+        _name(tokens[-1]) if len(tokens) > 1 else None,
+    )

@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.errors import InvalidInput, QueryInvalid
 from bot.records.actor import Actor
 from bot.records.query import DEFAULT_LIMIT, Query, one, page, parse, parse_fields
+from bot.records.schema import Schema
 from bot.records.show import shown
 from bot.records.tx import Tx
 from bot.web.api.auth import Signed, answer
@@ -26,22 +27,26 @@ def lister(kind: Kind) -> Signed:
     async def handle(request: web.Request, actor: Actor) -> web.StreamResponse:
         given = parameters(request, LIST_PARAMETERS)
         limit = _limit(given.get("limit"))
-        wanted = _fields(given.get("fields"), kind, actor)
-        own = tuple(name for name in wanted if name in kind.entity.fields)
-        query = _query(kind, actor, given, own or (("id",) if wanted else ()), limit)
         app = request.app[APP]
-        zone = ZoneInfo(app.profile.time_zone)
-        return answer(await app.store.read(_list, actor, kind, query, wanted, zone))
+        schema = app.store.schema
+        wanted = _fields(given.get("fields"), schema, kind, actor)
+        own = tuple(name for name in wanted if name not in kind.extra)
+        query = _query(schema, kind, actor, given, own or (("id",) if wanted else ()), limit)
+        zone, currency = ZoneInfo(app.profile.time_zone), app.profile.currency
+        return answer(await app.store.read(_list, actor, kind, query, wanted, zone, currency))
 
     return handle
 
 
-def _query(kind: Kind, actor: Actor, given: dict[str, str], fields: tuple[str, ...], limit: int) -> Query:
+def _query(
+    schema: Schema, kind: Kind, actor: Actor, given: dict[str, str], fields: tuple[str, ...], limit: int
+) -> Query:
     """The Query of a request; an error says in which parameter it is."""
     parts: dict[str, Query] = {}
     for name in ("where", "order"):
         try:
-            parts[name] = parse(kind.entity, actor, **{name: given.get(name, "")})  # type: ignore[arg-type]
+            written = {name: given.get(name, "")}
+            parts[name] = parse(schema, kind.entity, actor, **written)  # type: ignore[arg-type]
         except QueryInvalid as error:
             raise _blame(error, name) from None
     where, order = parts["where"].where, parts["order"].order
@@ -52,8 +57,10 @@ def _blame(error: QueryInvalid, parameter: str) -> QueryInvalid:
     return QueryInvalid(error.message, **{**error.data, "parameter": parameter})
 
 
-def _list(tx: Tx, kind: Kind, query: Query, wanted: tuple[str, ...], zone: ZoneInfo) -> dict[str, Any]:
-    found = page(tx, kind.entity, query, zone)
+def _list(
+    tx: Tx, kind: Kind, query: Query, wanted: tuple[str, ...], zone: ZoneInfo, currency: str
+) -> dict[str, Any]:
+    found = page(tx, kind.entity, query, zone, currency)
     return {"data": shown(tx, kind.entity, found.rows, wanted), "next_cursor": found.next_cursor}
 
 
@@ -61,14 +68,16 @@ def getter(kind: Kind) -> Signed:
     """The handler of `GET /api/v1/KIND/ID`."""
 
     async def handle(request: web.Request, actor: Actor) -> web.StreamResponse:
-        wanted = _fields(parameters(request, ONE_PARAMETERS).get("fields"), kind, actor)
-        return answer(await request.app[APP].store.read(_one, actor, kind, request.match_info["id"], wanted))
+        store = request.app[APP].store
+        given = parameters(request, ONE_PARAMETERS)
+        wanted = _fields(given.get("fields"), store.schema, kind, actor)
+        return answer(await store.read(_one, actor, kind, request.match_info["id"], wanted))
 
     return handle
 
 
 def _one(tx: Tx, kind: Kind, record_id: str, wanted: tuple[str, ...]) -> dict[str, Any]:
-    own = tuple(name for name in wanted if name in kind.entity.fields)
+    own = tuple(name for name in wanted if name not in kind.extra)
     row = one(tx, kind.entity, record_id, own or (("id",) if wanted else ()))
     return shown(tx, kind.entity, [row], wanted)[0]
 
@@ -96,10 +105,10 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _fields(text: str | None, kind: Kind, actor: Actor) -> tuple[str, ...]:
+def _fields(text: str | None, schema: Schema, kind: Kind, actor: Actor) -> tuple[str, ...]:
     if text is None or not text.strip():
         return ()
     try:
-        return parse_fields(text, kind.entity, actor, also=kind.extra)
+        return parse_fields(text, schema, kind.entity, actor, also=kind.extra)
     except QueryInvalid as error:
         raise _blame(error, "fields") from None

@@ -143,11 +143,16 @@ function start() {
     hello: () => ({ type: "hello", token: kept.get("token"), user: person.token(), lang, after }),
     heard: (data) => heard[data.type] && heard[data.type](data),
     up(is) {
-      clearTimeout(down);
       if (!is) {
-        down = setTimeout(() => panel.state(t("offline")), 1500);
+        // Counted from the break, however often it is tried again meanwhile.
+        down ||= setTimeout(() => {
+          down = 0;
+          panel.state(t("offline"));
+        }, 1500);
         return;
       }
+      clearTimeout(down);
+      down = 0;
       panel.state("");
       outbox.restart();
       unread.check();

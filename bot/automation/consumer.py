@@ -4,7 +4,6 @@ transaction: killed anywhere, it has either done all of it or nothing.
 
 import time
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -37,10 +36,9 @@ def advance(tx: Tx, runtime: Runtime) -> int:
     events = read_after(tx.connection, _position(tx), BATCH)
     if not events:
         return 0
-    zone = ZoneInfo(runtime.profile.time_zone)
-    rules = Ruleset(tx, zone)
+    rules = Ruleset(tx, runtime.profile)
     due.begin_backfill(tx, rules, {event["record_id"] for event in events if event["entity"] == RULE.name})
-    due.follow(tx, rules, events, zone)
+    due.follow(tx, rules, events)
     done = _Batch(tx, runtime, rules, events).work()
     last = events[done - 1]
     here = consumers.update().where(consumers.c.name == NAME)

@@ -61,8 +61,9 @@ def try_rule(
     else:
         query = selecting(tx, entity, tx.actor, where)
         newest = replace(query, order=(Order("id", descending=True),), limit=min(limit, MOST))
-        records = page(tx, entity, newest, ZoneInfo(runtime.profile.time_zone)).rows
-    rules = Ruleset(tx, ZoneInfo(runtime.profile.time_zone), [whole])
+        profile = runtime.profile
+        records = page(tx, entity, newest, ZoneInfo(profile.time_zone), profile.currency).rows
+    rules = Ruleset(tx, runtime.profile, [whole])
     matching = rules.matching(whole, [record["id"] for record in records])
     return [_try(tx, runtime, rules, whole, record, record["id"] in matching) for record in records]
 
@@ -71,7 +72,7 @@ def _try(tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record: Record, m
     entity, record_id = rules.entity(rule), record["id"]
     due_at = None
     if rule["trigger"] == DUE:
-        due_at = moment_of(rule, entity, record, ZoneInfo(runtime.profile.time_zone))
+        due_at = moment_of(rule, entity, record, rules.zone)
     if not matches:
         return Tried(record_id, False, due_at)
     outcomes: tuple[Mapping[str, Any], ...] = ()

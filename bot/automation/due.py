@@ -49,7 +49,7 @@ def moment_of(rule: Rule, entity: Entity, record: Record, zone: tzinfo) -> datet
     return moment
 
 
-def follow(tx: Tx, rules: Ruleset, events: Sequence[Record], zone: tzinfo) -> None:
+def follow(tx: Tx, rules: Ruleset, events: Sequence[Record]) -> None:
     """Set, move and drop the timers that these events ask for: one read a kind, one write for all."""
     wanted: dict[str, dict[str, list[tuple[Rule, str]]]] = {}
     for event in events:
@@ -65,7 +65,7 @@ def follow(tx: Tx, rules: Ruleset, events: Sequence[Record], zone: tzinfo) -> No
             for record_id, waiting in by_record.items()
             for rule, run in waiting
         ]
-        _set(tx, entity, due, zone, tx.now - LATE)
+        _set(tx, entity, due, rules.zone, tx.now - LATE)
 
 
 def _touches(tx: Tx, rule: Rule, event: Record) -> bool:
@@ -155,7 +155,7 @@ def fall_due(tx: Tx, runtime: Runtime, row: Record) -> None:
     )
     if tx.row(before) is not None:
         return
-    rules = Ruleset(tx, zone, [rule])
+    rules = Ruleset(tx, runtime.profile, [rule])
     cause = Cause(due_at=moment, chain=_chain(tx, row["data"]["run"]))
     try:
         matches = rules.matching(rule, [record_id])

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from bot.crm.business import Profile
 from bot.crm.rule import RULE
 from bot.crm.rule_check import DUE, GENERAL, selecting
 from bot.crm.user import actor_by_id
@@ -34,10 +35,11 @@ def active_rule(tx: Tx, rule_id: str) -> Rule | None:
 class Ruleset:
     """Actors and conditions are read once; a rule that is switched off meanwhile is left out."""
 
-    def __init__(self, tx: Tx, zone: tzinfo, rules: Iterable[Rule] | None = None) -> None:
-        """`rules` in place of all that are on."""
+    def __init__(self, tx: Tx, profile: Profile, rules: Iterable[Rule] | None = None) -> None:
+        """`rules` in place of all that are on. Days and amounts are those of the business."""
         self._tx = tx
-        self._zone = zone
+        self.zone = ZoneInfo(profile.time_zone)
+        self._currency = profile.currency
         self._actors: dict[str, Actor] = {}
         self._queries: dict[str, Query] = {}
         self.by_kind: dict[str, list[Rule]] = {}
@@ -97,7 +99,7 @@ class Ruleset:
                 query = selecting(self._tx, entity, actor, rule["condition"])
                 self._queries[rule["id"]] = query
             among = replace(query, where=(*query.where, Comparison("id", "in", ids)), fields=("id",))
-            return {row["id"] for row in page(self._tx, entity, among, self._zone).rows}
+            return {row["id"] for row in page(self._tx, entity, among, self.zone, self._currency).rows}
 
     def _of_deleted(self, actor: Actor, entity: Entity, ids: tuple[str, ...]) -> set[str]:
         """No list shows deleted records; the rule's user must be one who would have seen them."""

@@ -1,7 +1,5 @@
 """What timers do, the rules' own beside those of the pipe."""
 
-from zoneinfo import ZoneInfo
-
 import sqlalchemy as sa
 
 from bot.automation import actions, due, run
@@ -19,7 +17,7 @@ def _retry(tx: Tx, runtime: Runtime, row: Record) -> None:
     if found is None:
         return
     rule = active_rule(tx, found["rule_id"])
-    rules = Ruleset(tx, ZoneInfo(runtime.profile.time_zone), [] if rule is None else [rule])
+    rules = Ruleset(tx, runtime.profile, [] if rule is None else [rule])
     run.try_again(tx, runtime, rules, found, rule)
 
 

@@ -125,7 +125,7 @@ def _due(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> dict[str, A
 
 def selecting(tx: Tx, entity: Entity, actor: Actor, condition: str) -> Query:
     """The query for all records that fulfil a condition, as this actor sees them. Raises QueryInvalid."""
-    return parse(tx.schema.of(entity), actor, where=condition, limit=None)
+    return parse(tx.schema, entity, actor, where=condition, limit=None)
 
 
 def _condition(tx: Tx, entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> str:

@@ -134,7 +134,7 @@ class Tx:
                 yield
                 self.flush()
         except BaseException:
-            self._events, self._later = [], []
+            self._events, self._later, self._upserts = [], [], {}
             self.notices[:] = notices
             raise
 

@@ -57,13 +57,11 @@ def test_a_moment_follows_the_records_date(scene: Scene) -> None:
     (run,) = scene.rows(RULE_RUN)
     assert (run["record_id"], run["due_at"], run["event_id"], run["state"]) == (bare, nine, None, "done")
     # The same moment again, and one that passed a moment ago, are no new moments.
-    scene.do(lambda tx: due.follow(tx, _rules(scene, tx), [_event(tx, bare)], due.ZoneInfo("Asia/Kolkata")))
+    scene.do(
+        lambda tx: due.follow(tx, due.Ruleset(tx, scene.runtime.profile), [_event(tx, bare)]), actor=SYSTEM
+    )
     scene.fire(timedelta(days=22))
     assert len(scene.rows(RULE_RUN)) == 1
-
-
-def _rules(scene: Scene, tx: Tx) -> due.Ruleset:
-    return due.Ruleset(tx, due.ZoneInfo(scene.runtime.profile.time_zone))
 
 
 def _event(tx: Tx, record_id: str) -> Record:
@@ -73,8 +71,9 @@ def _event(tx: Tx, record_id: str) -> Record:
 
 
 def test_the_condition_is_asked_when_the_moment_comes(scene: Scene) -> None:
-    scene.rule("Quiet", "leads", "due", {"action": "add_tags", "tags": ["quiet"]},
-               due_field="created_at", due_minutes=2 * DAY, condition="status = new and source = web")  # fmt: skip
+    tag = {"action": "add_tags", "tags": ["quiet"]}
+    when = {"due_field": "created_at", "due_minutes": 2 * DAY}
+    scene.rule("Quiet", "leads", "due", tag, condition="status = new and source = web", **when)
     contact = scene.business.rows["contacts"]["self"]
     still, moved = (
         scene.do(create_record, LEAD, {"contact_id": contact, "source": "web"})["id"] for _ in range(2)

@@ -256,7 +256,7 @@ def test_the_run_log_is_for_who_may_see_it(scene: Scene) -> None:
     scene.work()
 
     def seen(tx: Tx) -> int:
-        return len(page(tx, RULE_RUN, parse(RULE_RUN, tx.actor, where="state = done")).rows)
+        return len(page(tx, RULE_RUN, parse(tx.schema, RULE_RUN, tx.actor, where="state = done")).rows)
 
     assert scene.do(seen) == 1
     rep = scene.do(actor_by_id, scene.business.users["self"])

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
-from bot.automation.consumer import advance, behind
+from bot.automation.consumer import BATCH, advance, behind
 from bot.logs import logger
 from bot.pipeline.runtime import Runtime
 from bot.records import lease
@@ -15,6 +15,7 @@ from bot.records.actor import SYSTEM
 from bot.records.store import explain
 
 EVERY_S = 0.25
+SMALLEST = 20
 FAILED_S = 1.0
 _LEASE, _RENEW_S = timedelta(seconds=6), 2.0
 _BREATH_S = 0.02
@@ -32,6 +33,7 @@ class Rules:
         self._holder = runtime.holder
         self._stopping = threading.Event()
         self._held_until = 0.0
+        self._limit = SMALLEST
         self._thread = threading.Thread(target=self._work, name="rules", daemon=True)
 
     def open(self) -> None:
@@ -66,4 +68,7 @@ class Rules:
         """One batch; returns how many events it had."""
         if not self._store.read_now(behind, SYSTEM):
             return 0
-        return self._store.write_now(advance, SYSTEM, self._runtime)
+        done = self._store.write_now(advance, SYSTEM, self._runtime, self._limit)
+        # What a batch asks for its later events is lost where its time is over before them.
+        self._limit = min(BATCH, self._limit * 2) if done == self._limit else max(SMALLEST, done)
+        return done

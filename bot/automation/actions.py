@@ -71,6 +71,9 @@ class Context:
     rule: Rule
     entity: Entity
     record_id: str
+    touched: set[str] = field(default_factory=set)
+    """Fields of the record that have changed so far."""
+    _row: Record | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -79,8 +82,11 @@ class Context:
 
     def seen(self) -> Record:
         """The record as it is now, also one that was deleted. Raises NotFound, Forbidden."""
+        if self._row is not None:
+            return self._row
         if self.rule["trigger"] != "deleted":
-            return get(self.tx, self.entity, self.record_id)
+            self._row = get(self.tx, self.entity, self.record_id)
+            return self._row
         table = self.entity.table
         row = self.tx.row(sa.select(table).where(table.c.id == self.record_id))
         if row is None:
@@ -94,7 +100,10 @@ class Context:
     def change(self, action: str, given: Mapping[str, Any]) -> Outcome:
         """Change fields of the record, by values as the API takes them."""
         before = self.as_shown(tuple(given))
+        old = self.seen()
         changed = change_record(self.tx, self.entity, self.record_id, given, zone=self.zone)
+        self.touched |= {name for name in changed.keys() | old.keys() if changed.get(name) != old.get(name)}
+        self._row = changed
         after = shown(self.tx, self.entity, [changed], tuple(given))[0]
         changes = {
             name: [before.get(name), after.get(name)] for name in given if before.get(name) != after.get(name)
@@ -285,6 +294,8 @@ def _conversation_of(context: Context) -> Record:
 def _escalate(context: Context, _given: Mapping[str, Any]) -> Outcome:
     case = get(context.tx, context.entity, context.record_id, writing=True)
     level = escalate_case(context.tx, case)
+    context.touched |= {"escalation_level", "version", "updated_at"}
+    context._row = None
     changes = (
         {"escalation_level": [case["escalation_level"], level]} if level != case["escalation_level"] else {}
     )

@@ -18,7 +18,7 @@ from bot.records.tx import Record, Tx
 from bot.storage.upsert import insert
 
 NAME = "rules"
-BATCH = 100
+BATCH = 200
 LONGEST_S = 0.25
 """A batch ends after this time: it holds what it changed (SQLite: the whole database) until then."""
 _Position = tuple[int, int]
@@ -31,9 +31,9 @@ def behind(tx: Tx) -> bool:
     return row is None or bool(read_after(tx.connection, (row["xid"], row["seq"]), 1))
 
 
-def advance(tx: Tx, runtime: Runtime) -> int:
+def advance(tx: Tx, runtime: Runtime, limit: int = BATCH) -> int:
     """Work off the next batch of the log; returns how many events. Two that run at once take turns."""
-    events = read_after(tx.connection, _position(tx), BATCH)
+    events = read_after(tx.connection, _position(tx), limit)
     if not events:
         return 0
     rules = Ruleset(tx, runtime.profile)
@@ -60,15 +60,15 @@ def _position(tx: Tx) -> _Position:
 
 
 class _Batch:
-    """Conditions are asked once a rule for all records of the batch, and again for a record that a run of
-    this batch has changed."""
+    """Conditions are asked once a rule for all records of the batch, and again for a record of which a run of
+    this batch has changed what the condition looks at."""
 
     def __init__(self, tx: Tx, runtime: Runtime, rules: Ruleset, events: Sequence[Record]) -> None:
         self._tx = tx
         self._runtime = runtime
         self._rules = rules
         self._todo = [(event, rules.answering(event)) for event in events]
-        self._changed: set[str] = set()
+        self._touched: dict[str, frozenset[str]] = {}
         ids = [event["id"] for event, found in self._todo if found]
         self._ran = self._run_before(ids)
         self._chains = self._chains_behind([event for event, found in self._todo if found])
@@ -118,8 +118,8 @@ class _Batch:
             if not self._rules.has(rule) or (rule["id"], event["id"]) in self._ran:
                 continue
             if self._meets(rule, record_id, cause):
-                run_rule(self._tx, self._runtime, self._rules, rule, record_id, cause)
-                self._changed.add(record_id)
+                touched = run_rule(self._tx, self._runtime, self._rules, rule, record_id, cause)
+                self._touched[record_id] = self._touched.get(record_id, frozenset()) | touched
                 if rule["stop_after"]:
                     return
 
@@ -127,7 +127,8 @@ class _Batch:
         try:
             if (broken := self._broken.get(rule["id"])) is not None:
                 raise broken
-            if record_id in self._changed:
+            touched = self._touched.get(record_id)
+            if touched is not None and self._rules.minds(rule, touched):
                 return record_id in self._rules.matching(rule, [record_id])
         except SamvadError as error:
             refuse(self._tx, self._rules, rule, record_id, cause, error)

@@ -17,8 +17,11 @@ from bot.records.actor import Actor
 from bot.records.entity import Entity
 from bot.records.keys import BUSINESS
 from bot.records.permissions import row_filter
-from bot.records.query import Comparison, Query, page
+from bot.records.query import Comparison, Query
+from bot.records.query.compile import compile_query
+from bot.records.query.run import asking
 from bot.records.tx import Record, Tx
+from bot.storage import Id
 
 Rule = Mapping[str, Any]
 _table = RULE.table
@@ -41,7 +44,7 @@ class Ruleset:
         self.zone = ZoneInfo(profile.time_zone)
         self._currency = profile.currency
         self._actors: dict[str, Actor] = {}
-        self._queries: dict[str, Query] = {}
+        self._statements: dict[str, sa.Select[Any]] = {}
         self.by_kind: dict[str, list[Rule]] = {}
         for rule in tx.rows(_all) if rules is None else rules:
             self.by_kind.setdefault(rule["entity"], []).append(rule)
@@ -94,12 +97,28 @@ class Ruleset:
         with self._tx.acting(actor):
             if rule["trigger"] == "deleted" and "deleted_at" in entity.table.c:
                 return self._of_deleted(actor, entity, ids)
-            query = self._queries.get(rule["id"])
-            if query is None:
-                query = selecting(self._tx, entity, actor, rule["condition"])
-                self._queries[rule["id"]] = query
-            among = replace(query, where=(*query.where, Comparison("id", "in", ids)), fields=("id",))
-            return {row["id"] for row in page(self._tx, entity, among, self.zone, self._currency).rows}
+            self._tx.require("read", entity.name)
+            return set(self._tx.execute(self._statement(rule, entity, actor), {"among": ids}).scalars())
+
+    def _statement(self, rule: Rule, entity: Entity, actor: Actor) -> sa.Select[Any]:
+        """The condition as a statement over the records whose ids are bound as `among`."""
+        if rule["id"] not in self._statements:
+            query = self._query(rule, entity, actor)
+            asked = compile_query(query, entity, asking(self._tx, self.zone, self._currency))
+            those = entity.table.c.id.in_(sa.bindparam("among", expanding=True, type_=Id))
+            self._statements[rule["id"]] = asked.where(those).order_by(None)
+        return self._statements[rule["id"]]
+
+    def _query(self, rule: Rule, entity: Entity, actor: Actor) -> Query:
+        return replace(selecting(self._tx, entity, actor, rule["condition"]), fields=("id",))
+
+    def minds(self, rule: Rule, touched: frozenset[str]) -> bool:
+        """Whether the answer of the rule's condition may be another one after these fields of the record
+        changed. What looks at other records always may."""
+        actor = self.actor(rule)
+        query = self._query(rule, self.entity(rule), actor)
+        fields = [part.field if isinstance(part, Comparison) else "." for part in query.where]
+        return not actor.sees_everything or any("." in name or name in touched for name in fields)
 
     def _of_deleted(self, actor: Actor, entity: Entity, ids: tuple[str, ...]) -> set[str]:
         """No list shows deleted records; the rule's user must be one who would have seen them."""

@@ -56,17 +56,20 @@ def run_behind(event: Record) -> str | None:
     return correlation.removeprefix(_CAUSED) if correlation.startswith(_CAUSED) else None
 
 
-def run_rule(tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record_id: str, cause: Cause) -> str:
-    """Run a rule whose condition holds; returns the state it ended in."""
+def run_rule(
+    tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record_id: str, cause: Cause
+) -> frozenset[str]:
+    """Run a rule whose condition holds; returns the fields of the record that it changed."""
+    touched: set[str] = set()
     run = _row(tx, rule, record_id, cause)
     if _goes_round(rule, record_id, cause):
         run |= {"state": "stopped", "error": path_of(run["chain"])[:500], "changes": None}
     else:
-        run |= _attempt(tx, runtime, rules, rule, record_id, run["id"], 1)
+        run |= _attempt(tx, runtime, rules, rule, record_id, run["id"], 1, touched)
     run["finished_at"] = None if run["state"] == "failed" else tx.now
     tx.execute(rule_runs.insert(), run)
     _after(tx, rules, rule, run)
-    return str(run["state"])
+    return frozenset(touched)
 
 
 def refuse(tx: Tx, rules: Ruleset, rule: Rule, record_id: str, cause: Cause, error: SamvadError) -> None:
@@ -102,7 +105,9 @@ def try_again(tx: Tx, runtime: Runtime, rules: Ruleset, run: Record, rule: Rule 
         values |= {"rule_version": rule["version"], "run_as_id": rule["run_as_id"]}
         try:
             if run["record_id"] in rules.matching(rule, [run["record_id"]]):
-                values |= _attempt(tx, runtime, rules, rule, run["record_id"], run["id"], values["tries"])
+                values |= _attempt(
+                    tx, runtime, rules, rule, run["record_id"], run["id"], values["tries"], set()
+                )
         except SamvadError as error:
             values |= {"state": "gave_up", "error": error.message[:500]}
     values["finished_at"] = None if values["state"] == "failed" else tx.now
@@ -123,11 +128,19 @@ def path_of(chain: list[Mapping[str, str]]) -> str:
 
 
 def _attempt(
-    tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record_id: str, run_id: str, tries: int
+    tx: Tx,
+    runtime: Runtime,
+    rules: Ruleset,
+    rule: Rule,
+    record_id: str,
+    run_id: str,
+    tries: int,
+    touched: set[str],
 ) -> dict[str, Any]:
-    """Carry the actions out; what went wrong as state and words, with nothing of it done."""
+    """Carry the actions out, adding to `touched` the fields that changed; what went wrong as state and words,
+    with nothing of it done."""
     try:
-        outcomes = _done(tx, runtime, rules, rule, record_id, run_id)
+        outcomes = _done(tx, runtime, rules, rule, record_id, run_id, touched)
     except (sa.exc.OperationalError, sa.exc.InterfaceError):
         raise  # the database itself: the whole batch is done again
     except Forbidden as error:
@@ -146,13 +159,18 @@ def _attempt(
     return {"state": "gave_up" if tries > len(PAUSES) else "failed", "error": words[:500]}
 
 
-def _done(tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record_id: str, run_id: str) -> list[Outcome]:
+def _done(
+    tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record_id: str, run_id: str, touched: set[str]
+) -> list[Outcome]:
     actor, entity = rules.actor(rule), rules.entity(rule)
     caused = {"correlation_id": f"{_CAUSED}{run_id}", "reason": f"rule: {rule['name']}"}
     for attempt in range(_AT_ONCE):
         try:
             with tx.acting(actor, **caused), tx.savepoint():
-                return carry_out(Context(tx, runtime, rule, entity, record_id))
+                context = Context(tx, runtime, rule, entity, record_id)
+                outcomes = carry_out(context)
+            touched |= context.touched
+            return outcomes
         except VersionConflict:  # somebody changed the record this very moment: look again
             if attempt + 1 == _AT_ONCE:
                 raise

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.crash import bench_crash
+from benchmarks.rules import bench_rules
 from benchmarks.storm import bench_storm
 from benchmarks.turn import bench_turn
 from benchmarks.webhook import bench_webhook
@@ -13,5 +14,6 @@ BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
     "webhook": bench_webhook,
     "storm": bench_storm,
     "crash": bench_crash,
+    "rules": bench_rules,
 }
 """name -> benchmark(quick, say) -> figures."""

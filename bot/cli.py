@@ -267,11 +267,11 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm or crash")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash or rules")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
 ) -> None:
-    """Measure: turn and webhook against the same work's bare statements, storm and crash by count."""
+    """Measure: turn and webhook against the same work's bare statements, storm, crash and rules by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

@@ -5,7 +5,7 @@ Nothing is built at import. `open_app` closes what it opened when a later part f
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -41,6 +41,7 @@ from bot.records.actor import SYSTEM
 from bot.records.definitions import CHANGED
 from bot.records.keys import KeyRing, derive
 from bot.records.own_index import index_own_fields
+from bot.records.search.fill import fill_step
 from bot.records.store import Store
 from bot.records.tokens import Tokens
 from bot.records.tx import Tx
@@ -158,6 +159,7 @@ async def open_app(
             stack.push_async_callback(app.pipe.close)
             await app.pipe.open()
             app.connections.serve(app.pipe)
+            stack.callback(asyncio.create_task(_fill_search(app)).cancel)
         for work in (_watch_articles(app), _watch_definitions(app), app.connections.watch()):
             stack.callback(asyncio.create_task(work).cancel)
         yield app
@@ -255,3 +257,12 @@ async def _watch_definitions(app: App) -> None:
             await app.store.aside(app.store.reload_schema)
         if notice is not None and notice.topic == CHANGED:
             await app.store.aside(index)
+            if app.pipe is not None:
+                await _fill_search(app)
+
+
+async def _fill_search(app: App) -> None:
+    """Records older than the search index are entered while the program runs."""
+    with suppress(Unavailable):  # the next start, or the next change of the definitions, goes on
+        while await app.store.run(fill_step, SYSTEM):
+            pass

@@ -3,6 +3,8 @@
     SamvadError                     one root: code, HTTP status, data, a key in locales/
     ├── InvalidInput          400   what was sent cannot be used; says which field and why
     │   ├── QueryInvalid      400   a `where` or `order` that does not parse; carries the position
+    │   ├── NoSuchTarget      409   an id or name that points to nothing the actor sees
+    │   ├── KeyReused         422   an Idempotency-Key that belongs to another request
     │   └── TooLarge          413   a body, message or file over its limit
     ├── NotSignedIn           401   no key, a forged key, an ended session
     ├── Forbidden             403   the actor may not do this
@@ -10,8 +12,10 @@
     ├── NotFound              404   no such record, or none this actor may see
     ├── Conflict              409   somebody else changed it first
     │   ├── VersionConflict   409   a record moved on since it was read
+    │   ├── Stale             412   a record is not the one that If-Match names
     │   └── LaneLost          409   the lane's lease or owner changed under a turn: run it again
     ├── Unreadable            422   rightly signed, but not in the provider's documented form
+    ├── TooMany               429   more requests than this key may send; `retry_after` seconds
     ├── Unavailable           503   a part this needs is down; trying again may help
     ├── ConfigurationInvalid  500   settings that cannot work; says which one and what to do
     ├── GateRefused           409   an outbound message that may not leave, and why
@@ -63,6 +67,20 @@ class TooLarge(InvalidInput):
     status = 413
 
 
+class NoSuchTarget(InvalidInput):
+    """Rightly written, but it points to no record that the actor sees; `data["field"]` names the field."""
+
+    code = "no_such_target"
+    status = 409
+
+
+class KeyReused(InvalidInput):
+    """An Idempotency-Key that was used for another request."""
+
+    code = "key_reused"
+    status = 422
+
+
 class NotSignedIn(SamvadError):
     """No credentials, or ones we do not know."""
 
@@ -103,6 +121,13 @@ class VersionConflict(Conflict):
     code = "version_conflict"
 
 
+class Stale(Conflict):
+    """The record is not the one that the request's If-Match names."""
+
+    code = "stale"
+    status = 412
+
+
 class LaneLost(Conflict):
     """The lane's lease or the conversation's owner changed under a turn; the turn runs again."""
 
@@ -114,6 +139,13 @@ class Unreadable(SamvadError):
 
     code = "unreadable"
     status = 422
+
+
+class TooMany(SamvadError):
+    """More requests than a key may send; `data["retry_after"]` is when to try again, in seconds."""
+
+    code = "too_many"
+    status = 429
 
 
 class Unavailable(SamvadError):

@@ -102,6 +102,7 @@ class Settings(BaseSettings):
         4.0, description="Seconds a turn may wait for the LLM before the plain path answers", gt=0
     )
 
+    api_rate: int = Field(600, description="Requests a minute that one API key may send; 0: any number", ge=0)
     gather_ms: int | None = Field(
         None, description="Overrides every channel's gather time, milliseconds", ge=0
     )

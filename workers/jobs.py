@@ -13,6 +13,7 @@ from bot.messages import OutboundMessage
 from bot.pipeline import retention
 from bot.pipeline.timers import fire
 from bot.records.actor import SYSTEM
+from bot.records.replies import forget_replies
 from bot.records.tx import Record, Tx
 from bot.records.write import find, update
 from bot.storage.partitions import ensure_partitions
@@ -108,5 +109,6 @@ def _tidy(tx: Tx) -> dict[str, int]:
         "keys": inbox.forget_keys(tx),
         "rows": outbox.forget_sent(tx),
         "runs": forget_runs(tx),
+        "replies": forget_replies(tx),
         "partitions": len(made),
     }

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.errors import Conflict
 from bot.records.actor import Actor
 from bot.records.entity import entity
-from bot.records.permissions import row_filter
+from bot.records.permissions import allowed, row_filter
 from bot.records.tx import Tx
 from bot.records.write import get
 from bot.storage import Id, Instant, Json
@@ -57,6 +57,8 @@ def through_conversation(
     actor: Actor, column: sa.Column[Any], writing: bool = False
 ) -> sa.ColumnElement[bool] | None:
     """The condition that rows belong to a conversation this actor may see, or change."""
+    if not allowed(actor, "update" if writing else "read", CONVERSATION.name):
+        return sa.false()
     mine = row_filter(actor, CONVERSATION, writing=writing)
     return None if mine is None else column.in_(sa.select(_table.c.id).where(mine))
 

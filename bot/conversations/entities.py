@@ -33,12 +33,15 @@ from bot.records.sharing import guard_share, prepare_share
 
 
 def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] | None:
-    """An event is seen by who sees the record it speaks of."""
-    if actor.sees_everything:
+    """An event is seen by who sees the record it speaks of; staff's own events by managers."""
+    if actor.kind != "user":
         return None
-    conditions = []
+    unread = [name for name in ENTITIES if name != "events" and not allowed(actor, "read", name)]
+    if actor.sees_everything:
+        return events.c.entity.not_in(unread) if unread else None
+    conditions: list[sa.ColumnElement[bool]] = [sa.false()]
     for entity in ENTITIES.values():
-        if entity.name in ("events", "users") or not allowed(actor, "read", entity.name):
+        if entity.name in ("events", "users", *unread):
             continue
         mine = row_filter(actor, entity)
         of_kind = events.c.entity == entity.name

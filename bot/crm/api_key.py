@@ -114,7 +114,7 @@ def _checked(tx: Tx, scopes: Sequence[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-_digest: sa.BindParameter[str] = sa.bindparam("digest", type_=sa.String)
+_digest: sa.BindParameter[str] = sa.bindparam("of_key", type_=sa.String)
 _by_key = (
     sa.select(USER.table, api_keys.c.scopes)
     .join(api_keys, api_keys.c.user_id == USER.table.c.id)
@@ -140,7 +140,7 @@ _used = (
 
 def actor_for_key(tx: Tx, key: str) -> Actor:
     """Who holds this API key. Raises NotSignedIn for a forged, ended, revoked or missing one."""
-    row = tx.row(_by_key, {"digest": digest(key), "now": tx.now}) if key else None
+    row = tx.row(_by_key, {"of_key": digest(key), "now": tx.now}) if key else None
     if row is None:
         raise NotSignedIn(
             "Send `Authorization: Bearer KEY`; `samvad user add EMAIL --role ROLE --api-key` makes a key."
@@ -150,5 +150,5 @@ def actor_for_key(tx: Tx, key: str) -> Actor:
 
 def mark_key_used(tx: Tx, key: str) -> None:
     """Keep when the key was last used. No event: use is not a change of a record."""
-    moment = {"digest": digest(key), "moment": tx.now, "since": tx.now - USED_EVERY}
+    moment = {"of_key": digest(key), "moment": tx.now, "since": tx.now - USED_EVERY}
     tx.execute(_used, moment)

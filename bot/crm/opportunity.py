@@ -4,11 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import Conflict, InvalidInput
+from bot.errors import Conflict, InvalidInput, NoSuchTarget
 from bot.records.actor import Actor
 from bot.records.bulk import change_all
 from bot.records.entity import EVERYTHING, Entity, entity
-from bot.records.permissions import row_filter
+from bot.records.permissions import allowed, row_filter
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant
 
@@ -58,7 +58,7 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         stage = tx.row(_by_name, {"name": values["stage"]})
         if stage is None:
             known = tx.execute(_names).scalars().all()
-            raise InvalidInput(
+            raise NoSuchTarget(
                 f"There is no stage {values['stage']!r}; one of {', '.join(known)}",
                 field="stage",
                 expected=list(known),
@@ -117,5 +117,7 @@ def through_opportunity(
     actor: Actor, column: sa.Column[Any], writing: bool = False
 ) -> sa.ColumnElement[bool] | None:
     """The condition that rows belong to an opportunity this actor may see, or change."""
+    if not allowed(actor, "update" if writing else "read", OPPORTUNITY.name):
+        return sa.false()
     mine = row_filter(actor, OPPORTUNITY, writing=writing)
     return None if mine is None else column.in_(sa.select(OPPORTUNITY.table.c.id).where(mine))

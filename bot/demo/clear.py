@@ -49,8 +49,8 @@ def remove(tx: Tx) -> Counts:
     gone.update(_accounts(tx, contacts))
     gone.update(_channel_accounts(tx, gone))
     gone.update(_notifications(tx, gone))
-    _rewind_numbers(tx, "case", CASE.table, contacts)
-    _rewind_numbers(tx, "lead", LEAD.table, contacts)
+    _rewind_numbers(tx, CASE.name, CASE.table, contacts)
+    _rewind_numbers(tx, LEAD.name, LEAD.table, contacts)
     _message_events(tx, contacts)
     deleted = {table.name: _delete(tx, table, gone) for table in reversed(metadata.sorted_tables)}
     for contact in contacts:

@@ -34,7 +34,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
     "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
     "consents": _EVERYBODY_READS,
-    "events": {"agent": _R, "rep": _R, "manager": _R},
+    "events": _EVERYBODY_READS,
     "users": _EVERYBODY_READS,
     "teams": _EVERYBODY_READS,
     "territories": _EVERYBODY_READS,

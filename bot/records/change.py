@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import Forbidden, InvalidInput, NotFound, VersionConflict
+from bot.errors import Forbidden, InvalidInput, NoSuchTarget, NotFound, VersionConflict
 from bot.records.entity import Entity, Field
-from bot.records.given import is_empty, minor_units, read_value, refuse, texts
+from bot.records.given import is_empty, minor_units, read_value, texts
 from bot.records.money import to_major
 from bot.records.permissions import Action, allowed, row_filter, visible, writable
 from bot.records.tx import Record, Tx
@@ -197,7 +197,11 @@ def _check_targets(tx: Tx, entity: Entity, values: Mapping[str, Any], before: Re
     found = {(row["kind"], row["id"]) for row in tx.rows(sa.union_all(*parts))} if parts else set()
     for name, pair in wanted.items():
         if pair not in found:
-            raise refuse(name, f"the id of one of the {pair[0]} that you see", pair[1], kind=pair[0])
+            raise NoSuchTarget(
+                f"{name} takes the id of one of the {pair[0]} that you see, not {pair[1]!r}",
+                field=name,
+                kind=pair[0],
+            )
 
 
 def _follow_owner(tx: Tx, values: dict[str, Any]) -> None:

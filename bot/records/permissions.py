@@ -56,14 +56,16 @@ def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.Col
     has; both what lies in their territories and what is shared with them. What is shared to be read is not
     theirs to change.
     """
-    if actor.sees_everything or entity.scope == "open":
+    if actor.kind != "user" or entity.scope == "open":
+        return None
+    if entity.scope == "parent":
+        assert entity.parent is not None
+        return entity.parent(actor, writing)
+    if actor.sees_everything:
         return None
     if entity.scope == "own":
         column = entity.table.c[entity.owner_column]
         return column == actor.id
-    if entity.scope == "parent":
-        assert entity.parent is not None
-        return entity.parent(actor, writing)
     table = entity.table
     owner = table.c[entity.owner_column]
     team = table.c["team_id"]

@@ -73,7 +73,7 @@ def share_record(
     """
     if level not in LEVELS:
         raise InvalidInput(f"A record is shared to {' or '.join(LEVELS)}", field="level", expected=[*LEVELS])
-    known = _find(tx, kind, record_id, user_id, team_id) if user_id or team_id else None
+    known = _find(tx, kind, record_id, user_id, team_id) if bool(user_id) != bool(team_id) else None
     if known is not None:
         update(tx, SHARE, known, {"level": level})
         return str(known["id"])

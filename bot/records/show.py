@@ -106,16 +106,31 @@ def currencies_of(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -
 
 
 def _changes(tx: Tx, rows: Sequence[Record]) -> Write:
-    """Events' changes without what is hidden from this actor in the records themselves."""
-    kinds = _kinds_of(tx, rows)
+    """Events' changes without what is hidden from this actor in the records; money as elsewhere."""
+    told = _about(tx, rows)
+    currencies = _event_currencies(tx, told.values())
 
     def write(row: Record, changes: Any) -> Any:
-        entity = kinds.get(row["id"])
+        entity = tx.schema.entities.get(told[row["id"]]["entity"])
         if not changes or entity is None:
-            return None if entity is None else changes
-        return {name: pair for name, pair in changes.items() if _may_see(tx, entity, name)}
+            return changes if entity is not None else None
+        seen = {name: pair for name, pair in changes.items() if _may_see(tx, entity, name)}
+        for name, spec in entity.fields.items():
+            if spec.type == "money" and name in seen:
+                record = currencies.get(told[row["id"]]["record_id"])
+                codes = changes.get(spec.currency) or [record, record]
+                seen[name] = [
+                    None if value is None else to_major(value, _code(spec, code, record, currencies))
+                    for value, code in zip(seen[name], codes, strict=False)
+                ]
+        return seen
 
     return write
+
+
+def _code(spec: Field, code: str | None, record: str | None, currencies: Mapping[str, str]) -> str:
+    fixed = spec.currency if spec.currency.isupper() else ""
+    return fixed or code or record or currencies[""]
 
 
 def _may_see(tx: Tx, entity: Entity, name: str) -> bool:
@@ -124,9 +139,32 @@ def _may_see(tx: Tx, entity: Entity, name: str) -> bool:
     return not name.startswith(OWN_PREFIX)  # a field that admins removed; other names are the event's own
 
 
-def _kinds_of(tx: Tx, rows: Sequence[Record]) -> dict[str, Entity | None]:
-    if not all("entity" in row for row in rows):
+def _about(tx: Tx, rows: Sequence[Record]) -> dict[str, Record]:
+    """What each event speaks of: `entity` and `record_id`, read anew where a row does not hold them."""
+    if not all("entity" in row and "record_id" in row for row in rows):
         table = tx.schema.entity("events").table
-        chosen = sa.select(table.c.id, table.c.entity).where(table.c.id.in_([row["id"] for row in rows]))
-        rows = tx.rows(chosen)
-    return {row["id"]: tx.schema.entities.get(row["entity"]) for row in rows}
+        chosen = sa.select(table.c.id, table.c.entity, table.c.record_id, table.c.changes)
+        rows = tx.rows(chosen.where(table.c.id.in_([row["id"] for row in rows])))
+    return {row["id"]: row for row in rows}
+
+
+def _event_currencies(tx: Tx, events: Iterable[Record]) -> dict[str, str]:
+    """The currencies of records whose events tell amounts, by record; under "" the business's own."""
+    wanted: dict[str, set[str]] = {}
+    beside: dict[str, str] = {}
+    for event in events:
+        entity = tx.schema.entities.get(event["entity"])
+        for name in event.get("changes") or () if entity is not None else ():
+            spec = entity.fields.get(name) if entity is not None else None
+            if spec is not None and spec.type == "money" and entity is not None:
+                ids = wanted.setdefault(entity.name, set())
+                if spec.currency in entity.fields:
+                    ids.add(event["record_id"])
+                    beside[entity.name] = spec.currency
+    found: dict[str, str] = {}
+    for kind, ids in wanted.items():
+        if ids:
+            table = tx.schema.entity(kind).table
+            chosen = sa.select(table.c.id, table.c[beside[kind]].label("code")).where(table.c.id.in_(ids))
+            found |= {row["id"]: row["code"] for row in tx.rows(chosen) if row["code"]}
+    return found | {"": business_currency(tx)} if wanted else found

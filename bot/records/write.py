@@ -15,7 +15,7 @@ from bot.ids import new_id
 from bot.records import permissions, tags
 from bot.records.entity import OWN_PREFIX, Entity
 from bot.records.numbers import next_number
-from bot.records.search.index import index_record, unindex_record
+from bot.records.search.index import enter, index_record, unindex_record
 from bot.records.tx import Record, Tx
 from bot.records.unique import unique
 from bot.records.validate import broken_rules, refusal
@@ -145,7 +145,7 @@ def _mark(tx: Tx, entity: Entity, before: Record, *, deleted: bool, reason: str)
     action = "deleted" if deleted else "restored"
     tx.event(entity, before["id"], action, None, _contact_of(entity, before, before["id"]), reason)
     if entity.finds:  # of others a hit leads to the record, which is seen to be deleted
-        unindex_record(tx, entity, before) if deleted else index_record(tx, entity, before["id"], before)
+        unindex_record(tx, entity, before) if deleted else enter(tx, entity, before)
     _tell(tx, entity, before["id"])
 
 

@@ -51,6 +51,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 def _refused(request: web.Request, error: SamvadError) -> web.Response:
     """An error raised on purpose."""
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
+    if "retry_after" in error.data:
+        headers["Retry-After"] = str(error.data["retry_after"])
     if not isinstance(error, _PRIVATE):
         return _answer(request, error.status, error.code, error.message, error.data, headers)
     _log.error(error.code, detail=error.message, **_whence(request, error))
@@ -103,7 +105,7 @@ def _sentence(request: web.Request, error: web.HTTPException) -> str:
 
 
 def _for_programs(request: web.Request) -> bool:
-    return request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", "")
+    return f"{request.path}/".startswith("/api/") or "text/html" not in request.headers.get("Accept", "")
 
 
 def _answer(
@@ -119,15 +121,25 @@ def _answer(
         body = _page(request, code)
         answered["Content-Security-Policy"] = "default-src 'none'"
         return web.Response(text=body, status=status, content_type="text/html", headers=answered)
-    problem = {
+    text = dump_json(problem(status, code, detail, data or {}))
+    return web.Response(text=text, status=status, content_type=PROBLEM, headers=answered)
+
+
+def problem(status: int, code: str, detail: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """An error as RFC 9457 writes it."""
+    return {
         "type": f"urn:samvad:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
         "code": code,
-        **{name: value for name, value in (data or {}).items() if name not in _STANDARD},
+        **{name: value for name, value in data.items() if name not in _STANDARD},
     }
-    return web.Response(text=dump_json(problem), status=status, content_type=PROBLEM, headers=answered)
+
+
+def problem_of(error: SamvadError) -> dict[str, Any]:
+    """An error raised on purpose as RFC 9457 writes it."""
+    return problem(error.status, error.code, error.message, error.data)
 
 
 def _page(request: web.Request, code: str) -> str:

@@ -4,15 +4,16 @@ evaluator finds, none too many and none too few."""
 import os
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.records.permissions import allowed
-from bot.records.query import Query, holds, page, parse_text, to_text
+from bot.records.query import Query, holds, page, parse_sentence, parse_text, summary, to_text
 from bot.records.store import Store
 from bot.records.tx import Tx
-from tests.support.business import ASKED, Maker, actors, define_own_fields, pool, write
+from tests.support.business import ASKED, Maker, actors, define_own_fields, plain, pool, write
 from tests.support.evaluator import Evaluator, Row
 from tests.support.queries import KOLKATA, MOMENTS, Inventor, passing
 
@@ -63,11 +64,45 @@ def _fuzz(store: Store, seed: int, worlds: int, queries: int) -> None:
                 assert holds(tx, entity, query, row["id"], zone) == (row["id"] in found), written
 
 
+def _fuzz_summaries(store: Store, seed: int, worlds: int, queries: int) -> None:
+    random = Random(seed)
+    for tx, rows in _worlds(store, random, worlds):
+        known = pool(rows)
+        for actor in actors(random, rows) * queries:
+            kinds = sorted(kind for kind in ASKED if allowed(actor, "read", kind))
+            entity = tx.schema.entity(random.choice(kinds))
+            asked = Inventor(random, tx.schema, actor, ASKED, known).summary(entity)
+            zone = random.choice([KOLKATA, BERLIN])
+            tx.actor, tx.now = actor, random.choice(NOWS)
+            written = to_text(asked)
+            assert parse_sentence(written, tx.schema, actor) == asked, written
+            wanted = Evaluator(tx.schema, rows, actor, zone, tx.now).summed(asked)
+            found = summary(tx, entity, asked, zone)
+            assert all([column.name for column in found.columns] == list(row) for row in wanted)
+            limit = asked.limit or len(wanted)
+            assert _rounded(found.rows) == _rounded(wanted[:limit]), (written, actor, tx.now, zone)
+            assert found.more == (len(wanted) > limit)
+
+
+def _rounded(rows: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {name: round(value, 9) if isinstance(value, float) else plain(value) for name, value in row.items()}
+        for row in rows
+    ]
+
+
+def test_every_role_counts_exactly_what_the_evaluator_counts(store: Store) -> None:
+    _fuzz_summaries(store, seed=1, worlds=2, queries=10)
+
+
 def test_every_role_finds_exactly_what_the_evaluator_finds(store: Store) -> None:
     _fuzz(store, seed=1, worlds=2, queries=12)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(10))
 def test_thousands_of_queries(store: Store, seed: int) -> None:
-    _fuzz(store, seed + 1000 * int(os.environ.get("SAMVAD_TEST_SEED", "1")), worlds=12, queries=40)
+    seed += 1000 * int(os.environ.get("SAMVAD_TEST_SEED", "1"))
+    _fuzz_summaries(store, seed, worlds=6, queries=20)
+    _fuzz(store, seed, worlds=6, queries=40)

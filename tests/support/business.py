@@ -167,7 +167,7 @@ def write(tx: Tx, rows: dict[str, list[dict[str, Any]]]) -> None:
             columns = {name: value for name, value in row.items() if name in entity.table.c}
             if entity.main:
                 own = {
-                    name: _plain(row[name]) for name in row if name.startswith("x_") and row[name] is not None
+                    name: plain(row[name]) for name in row if name.startswith("x_") and row[name] is not None
                 }
                 columns["custom"] = own or None
             tx.execute(entity.table.insert(), columns)
@@ -179,7 +179,8 @@ def write(tx: Tx, rows: dict[str, list[dict[str, Any]]]) -> None:
                     tx.execute(search_entries.insert(), found)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A moment or a day as text, as own fields hold it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     return value.isoformat() if hasattr(value, "isoformat") else value

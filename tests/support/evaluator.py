@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cmp_to_key
+from fractions import Fraction
+from functools import cmp_to_key, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,11 +22,14 @@ from bot.records.query import (
     Comparison,
     Condition,
     Exists,
+    Group,
     Matches,
+    Measure,
     Money,
     Not,
     Query,
     Relative,
+    Summary,
 )
 from bot.records.schema import Schema
 from bot.records.search.fold import terms, wanted
@@ -82,7 +86,7 @@ class Evaluator:
 
     def walk(self, kind: str, row: Row, path: list[str]) -> tuple[str, Row | None]:
         """The record that a path of relations leads to, if there is one to see."""
-        here: Row | None = row
+        here: Row | None = row or None
         for name in path:
             spec = next(one for one in self.schema.entity(kind).fields.values() if one.relation == name)
             target = self.by_id[spec.to].get(here.get(spec.name)) if here is not None else None
@@ -256,6 +260,80 @@ class Evaluator:
             return 0
 
         return sorted(rows, key=cmp_to_key(compare))
+
+    def summed(self, asked: Summary) -> list[Row]:
+        """The groups of a summary, in its order, all of them."""
+        kind = asked.entity
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        paths = (self._currency_path(kind, measure) for measure in asked.measures)
+        currencies = list(dict.fromkeys(path for path in paths if path))
+        for row in self.visible(kind):
+            if self.holds(kind, row, asked.where):
+                groups = [self._group(kind, row, one) for one in asked.by]
+                held = [self.value(kind, row, path)[1] or self.currency for path in currencies]
+                found.setdefault((*groups, *held), []).append(row)
+        if not asked.by and not currencies:
+            found.setdefault((), [])
+        names = [*map(str, asked.by), *currencies]
+        result = []
+        for key, rows in found.items():
+            group = dict(zip(names, key, strict=True))
+            result.append(group | {str(one): self._measure(kind, rows, one) for one in asked.measures})
+        return sorted(result, key=cmp_to_key(partial(self._compare_groups, asked, currencies)))
+
+    def value(self, kind: str, row: Row, path: str) -> tuple[Any, Any]:
+        """The field at the end of a path, and what stands there."""
+        *names, name = path.split(".")
+        at, here = self.walk(kind, row, names)
+        return self.schema.entity(at).fields[name], None if here is None else here.get(name)
+
+    def _currency_path(self, kind: str, measure: Measure) -> str:
+        if not measure.field:
+            return ""
+        spec = self.value(kind, {}, measure.field)[0]
+        if spec.type != "money" or spec.custom:
+            return ""
+        return ".".join((*measure.field.split(".")[:-1], spec.currency))
+
+    def _group(self, kind: str, row: Row, group: Group) -> Any:
+        value = self.value(kind, row, group.field)[1]
+        if group.period is None or value is None:
+            return value
+        day = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        first = day
+        while period_number(first - timedelta(days=1), group.period) == period_number(day, group.period):
+            first -= timedelta(days=1)
+        return first
+
+    def _measure(self, kind: str, rows: list[Row], measure: Measure) -> Any:
+        if measure.function == "count":
+            return len(rows)
+        held = [self.value(kind, row, measure.field)[1] for row in rows]
+        values = [value for value in held if value is not None]
+        if not values:
+            return None
+        if measure.function in ("min", "max"):
+            return (min if measure.function == "min" else max)(values)
+        money = self.value(kind, {}, measure.field)[0].type == "money"
+        if measure.function == "avg":
+            return round(Fraction(sum(values), len(values))) if money else sum(values) / len(values)
+        return sum(values)
+
+    def _compare_groups(self, asked: Summary, currencies: list[str], left: Row, right: Row) -> int:
+        keys = [(str(key.key), key.key, key.descending) for key in asked.order]
+        keys += [(str(group), group, False) for group in asked.by]
+        for name, key, descending in keys:
+            a, b = left[name], right[name]
+            if isinstance(key, Group):
+                values = self.value(asked.entity, {}, key.field)[0].values
+                a, b = (values.index(one) if values and one is not None else one for one in (a, b))
+            if a == b:
+                continue
+            if a is None or b is None:
+                return 1 if a is None else -1
+            return (-1 if a < b else 1) * (-1 if descending else 1)
+        a, b = ([row[path] for path in currencies] for row in (left, right))
+        return (a > b) - (a < b)
 
 
 def period_number(day: date, unit: str) -> int:

@@ -101,8 +101,9 @@ class Inventor:
         measures = [Measure("count")] if self.chance(0.7) else []
         while not measures or (len(measures) < 4 and self.chance(0.5)):
             function = self.random.choice(["sum", "avg", "min", "max"])
-            types = ("money", "integer", "number") if function in ("sum", "avg") else _ORDERED
-            if (path := self.path(entity, types)) is not None and path[1].name != "number":
+            added = ("money", "integer", "number")
+            types = added if function in ("sum", "avg") else (*added, "text", "instant", "date")
+            if (path := self.path(entity, types)) is not None:
                 measures.append(Measure(function, path[0]))
         groups: list[Group] = []
         while len(groups) < 3 and self.chance(0.6):

@@ -43,10 +43,12 @@ Client = TestClient[web.Request, web.Application]
 
 
 @asynccontextmanager
-async def serving(store: Store, *routes: web.RouteDef) -> AsyncIterator[Client]:
+async def serving(
+    store: Store, *routes: web.RouteDef, settings: Settings | None = None
+) -> AsyncIterator[Client]:
     """A client of the API, and of further routes."""
     web_app = web.Application(middlewares=[errors.middleware])
-    web_app[APP] = StandIn(store)  # type: ignore[assignment]
+    web_app[APP] = StandIn(store, settings or Settings())  # type: ignore[assignment]
     api.setup(web_app)
     web_app.add_routes(routes)
     async with TestClient(TestServer(web_app)) as client:

@@ -32,7 +32,7 @@ MAY_READ = {
     "messages": EVERYBODY - {"marketer"},
     "articles": EVERYBODY,
     "consents": EVERYBODY,
-    "events": EVERYBODY - {"marketer"},
+    "events": EVERYBODY,
     "users": EVERYBODY,
     "teams": EVERYBODY,
     "channel_accounts": {"manager", "admin"},

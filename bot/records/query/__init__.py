@@ -30,8 +30,10 @@ from bot.records.query.model import (
     SummaryOrder,
 )
 from bot.records.query.parse import parse, parse_fields, parse_text
+from bot.records.query.parse_summary import parse_sentence, parse_summary
 from bot.records.query.run import Page, holds, one, page
-from bot.records.query.text import order_text, to_text, where_text
+from bot.records.query.summary import Column, SummaryResult, summary
+from bot.records.query.text import order_text, summarise_text, to_text, where_text
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -40,6 +42,7 @@ __all__ = [
     "OPERATORS",
     "AllOf",
     "AnyOf",
+    "Column",
     "Comparison",
     "Condition",
     "Exists",
@@ -55,6 +58,7 @@ __all__ = [
     "Relative",
     "Summary",
     "SummaryOrder",
+    "SummaryResult",
     "find_field",
     "holds",
     "one",
@@ -62,8 +66,12 @@ __all__ = [
     "page",
     "parse",
     "parse_fields",
+    "parse_sentence",
+    "parse_summary",
     "parse_text",
     "reachable",
+    "summarise_text",
+    "summary",
     "to_text",
     "where_text",
 ]

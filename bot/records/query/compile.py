@@ -24,6 +24,7 @@ class _Shape:
     entity: Entity
     actor: Actor
     names: tuple[str, ...]
+    deleted: bool = False
 
 
 @lru_cache(maxsize=2048)
@@ -33,7 +34,7 @@ def _base(shape: _Shape) -> sa.Select[Any]:
     chosen = (
         fields[name].column.label(name) if fields[name].custom else table.c[name] for name in shape.names
     )
-    return sa.select(*chosen).where(*visible_rows(shape.actor, shape.entity))
+    return sa.select(*chosen).where(*visible_rows(shape.actor, shape.entity, shape.deleted))
 
 
 @lru_cache(maxsize=2048)
@@ -42,11 +43,12 @@ def _by_id(shape: _Shape) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=2048)
-def visible_rows(actor: Actor, entity: Entity) -> tuple[Clause, ...]:
-    """The conditions that leave the rows this actor may see."""
+def visible_rows(actor: Actor, entity: Entity, deleted: bool = False) -> tuple[Clause, ...]:
+    """The conditions that leave the rows this actor may see, or the deleted ones among them."""
     conditions: list[Clause] = []
     if "deleted_at" in entity.table.c:
-        conditions.append(entity.table.c.deleted_at.is_(None))
+        gone = entity.table.c.deleted_at
+        conditions.append(gone.is_not(None) if deleted else gone.is_(None))
     mine = row_filter(actor, entity)
     return tuple(conditions if mine is None else [*conditions, mine])
 
@@ -79,7 +81,7 @@ def compile_query(query: Query, entity: Entity, ask: Ask) -> sa.Select[Any]:
     conditions = [clause(scope, part) for part in query.where]
     keys = [(scope.find(key.field), key.descending) for key in query.order]
     own = (*_own_names(scope, query.fields), *(key.path for key, _ in keys if not key.steps))
-    statement = _base(_Shape(entity, ask.actor, tuple(dict.fromkeys(own))))
+    statement = _base(_Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted))
     statement = _with(scope, statement, (*query.fields, *(key.path for key, _ in keys)))
     if query.cursor is not None:
         conditions.append(_behind(query, scope, keys))

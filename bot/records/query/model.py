@@ -122,6 +122,8 @@ class Query:
     limit: int | None = DEFAULT_LIMIT
     cursor: str | None = None
     fields: tuple[str, ...] = ()
+    deleted: bool = False
+    """Deleted records instead of the others."""
 
 
 Function = Literal["count", "sum", "avg", "min", "max"]

@@ -28,6 +28,7 @@ from bot.records.query.syntax import (
     Like,
     Negated,
     Node,
+    Sentence,
     read_names,
     read_order,
     read_query,
@@ -67,10 +68,14 @@ def parse_text(text: str, schema: Schema, actor: Actor) -> Query:
     """A Query from one sentence: `cases where status = open order by id desc`. Raises QueryInvalid."""
     sentence = read_query(text)
     entity = readable(schema, actor, sentence.kind.text, sentence.kind.position)
+    return list_of(schema, actor, entity, sentence)
+
+
+def list_of(schema: Schema, actor: Actor, entity: Entity, sentence: Sentence) -> Query:
+    """The list that a sentence asks for. Raises QueryInvalid where it is a summary."""
     if sentence.summed is not None:
-        raise invalid(
-            "This is a summary; a list has no `summarise`", sentence.summed.measures[0].name.position
-        )
+        place = sentence.summed.measures[0].name.position
+        raise invalid("This is a summary; a list has no `summarise`", place)
     where = typed_where(schema, actor, entity, sentence.where)
     return Query(entity.name, where=where, order=_order(schema, actor, entity, sentence.keys))
 

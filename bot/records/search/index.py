@@ -53,6 +53,12 @@ def index_record(
     tx.upsert_later(search_entries, _NAMES, _KEY, rows)
 
 
+def enter(tx: Tx, entity: Entity, row: Record) -> None:
+    """Write what a record is found by, its empty fields too: they may have held something."""
+    rows = [entry(entity, row["id"], spec, row) for spec in entity.fields.values() if spec.search]
+    tx.upsert_later(search_entries, _NAMES, _KEY, rows)
+
+
 def unindex_record(tx: Tx, entity: Entity, row: Record) -> None:
     """A deleted record finds nothing else any more."""
     if entity.finds:

@@ -3,22 +3,17 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import web
 
 from bot.crm.api_key import USED_EVERY, actor_for_key, mark_key_used
 from bot.records.actor import SYSTEM, Actor
 from bot.records.store import Store
-from bot.storage.database import dump_json
-from bot.web.keys import APP
 
 REMEMBERED_S = 5.0
 """A known key is not looked up again for this long; a revoked one works at most this much longer."""
 _MOST = 1_000
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Signed = Callable[[web.Request, Actor], Awaitable[web.StreamResponse]]
 
 
 class KeyCache:
@@ -27,26 +22,26 @@ class KeyCache:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` in seconds."""
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, Actor]] = OrderedDict()
-        self._marked: OrderedDict[bytes, float] = OrderedDict()
+        self._known: OrderedDict[str, tuple[float, Actor]] = OrderedDict()
+        self._marked: OrderedDict[str, float] = OrderedDict()
 
-    async def actor(self, store: Store, key: str) -> Actor:
-        """Who holds the key. Raises NotSignedIn."""
-        digest = hashlib.sha256(key.encode(errors="surrogateescape")).digest()
+    async def actor(self, store: Store, key: str) -> tuple[str, Actor]:
+        """The key's digest, and who holds it. Raises NotSignedIn."""
+        digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
         now = self._clock()
         found = self._known.get(digest)
         # What a role may do holds from the moment it is said; only a revoked key lives these seconds longer.
         if found is not None and found[0] > now and found[1].access is store.schema.access:
-            return found[1]
+            return digest, found[1]
         self._known.pop(digest, None)
         actor = await store.read(actor_for_key, SYSTEM, key)
         self._known[digest] = (now + REMEMBERED_S, actor)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
         await self._mark(store, key, digest, now)
-        return actor
+        return digest, actor
 
-    async def _mark(self, store: Store, key: str, digest: bytes, now: float) -> None:
+    async def _mark(self, store: Store, key: str, digest: str, now: float) -> None:
         """Keep that the key is in use, once a while."""
         if self._marked.get(digest, 0.0) > now:
             return
@@ -59,18 +54,7 @@ class KeyCache:
 KEYS: web.AppKey[KeyCache] = web.AppKey("api_keys", KeyCache)
 
 
-def signed_in(handler: Signed) -> Handler:
-    """A handler that is only called with an actor; others get 401."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        known = key.strip() if scheme.lower() == "bearer" and key.isascii() else ""
-        return await handler(request, await request.app[KEYS].actor(request.app[APP].store, known))
-
-    return handle
-
-
-def answer(data: object, status: int = 200) -> web.Response:
-    """A JSON answer that nobody on the way keeps."""
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return web.json_response(data, status=status, dumps=dump_json, headers=headers)
+def key_of(request: web.Request) -> str:
+    """The key that the request carries; nothing where there is none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.isascii() else ""

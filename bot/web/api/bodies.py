@@ -1,30 +1,57 @@
-"""Bodies that the API takes: each described once, for reading it and for the documentation."""
+"""Bodies that the API takes: JSON read with care, and those of named operations described field by field."""
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from bot.errors import InvalidInput, TooLarge
-from bot.records.query.values import is_id
+from bot.ids import is_id
+from bot.records.schema import Schema
 
 MAX_BODY = 1024 * 1024
+MAX_DEPTH = 16
+JSON_TYPES = ("application/json", "application/merge-patch+json")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+JsonSchema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text field of a body. `values`: it is one of these; `id`: it is a record's id."""
+    """A text field of a body. `values`: it is one of these; `id`: it is a record's id; `moment`: an instant;
+    `many`: a list."""
 
     description: str
     example: str
-    most: int
+    most: int = 36
     required: bool = True
     values: tuple[str, ...] = ()
     id: bool = False
+    moment: bool = False
+    many: bool = False
+
+    def schema(self) -> JsonSchema:
+        """As JSON Schema."""
+        one: JsonSchema = {"type": "string"}
+        if self.values:
+            one |= {"enum": list(self.values)}
+        elif self.id:
+            one |= {"format": "uuid"}
+        elif self.moment:
+            one |= {"format": "date-time"}
+        else:
+            one |= {"minLength": int(self.required), "maxLength": self.most}
+            # Not of white space alone, and no character that the databases refuse.
+            one |= {"pattern": r"^[^\u0000]*\S[^\u0000]*$" if self.required else r"^[^\u0000]*$"}
+        told: JsonSchema = {"description": self.description, "examples": [self.example]}
+        if self.many:
+            return {"type": "array", "items": one, "maxItems": 100, **told, "examples": [[self.example]]}
+        return {**one, **told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +60,106 @@ class Body:
 
     name: str
     fields: Mapping[str, Text]
+    one_of: tuple[str, ...] = ()
+    """Just one of these is given."""
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, _schema: Schema) -> JsonSchema:
         """As JSON Schema."""
-        return {
+        made: JsonSchema = {
             "type": "object",
             "additionalProperties": False,
             "required": [name for name, text in self.fields.items() if text.required],
-            "properties": {name: _schema(text) for name, text in self.fields.items()},
+            "properties": {name: text.schema() for name, text in self.fields.items()},
         }
+        return {**made, "oneOf": [{"required": [name]} for name in self.one_of]} if self.one_of else made
+
+    def read(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The fields, checked; what is not given is empty. Raises InvalidInput."""
+        refuse_unknown(given, self.fields)
+        return {name: _checked(name, text, given.get(name)) for name, text in self.fields.items()}
 
 
-def _schema(text: Text) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "description": text.description, "examples": [text.example]}
-    if text.values:
-        return schema | {"enum": list(text.values)}
-    if text.id:
-        return schema | {"format": "uuid"}
-    return schema | {"minLength": int(text.required), "maxLength": text.most}
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A JSON object whose fields depend on what admins defined; who works on it checks them."""
+
+    name: str
+    describe: Callable[[Schema], JsonSchema]
+
+    def schema(self, schema: Schema) -> JsonSchema:
+        """As JSON Schema."""
+        return self.describe(schema)
+
+    def read(self, given: dict[str, Any]) -> dict[str, Any]:
+        """As it came."""
+        return given
 
 
-async def read(request: web.Request, body: Body) -> dict[str, str]:
-    """The body's fields, checked. Raises InvalidInput, TooLarge; 415 for what is not JSON."""
-    if request.content_type != "application/json":
+def refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for a field that is not among these."""
+    for name in given:
+        if name not in known:
+            names = ", ".join(known) or "none"
+            shown = _NO_TEXT.sub("?", name[:80])
+            raise InvalidInput(
+                f"There is no field {shown!r} here. It takes {names}.", field=shown, expected=[*known]
+            )
+
+
+async def read_json(request: web.Request) -> tuple[bytes, dict[str, Any]]:
+    """The body, and the object it is. Raises InvalidInput, TooLarge; 415 for what is not JSON."""
+    if request.content_type not in JSON_TYPES:
         raise web.HTTPUnsupportedMediaType
     raw = await _bytes(request)
     try:
-        given = json.loads(raw.decode("utf-8"))
+        given = json.loads(
+            raw.decode("utf-8"), parse_int=_whole, parse_float=_finite, parse_constant=_no_number
+        )
+    except InvalidInput:
+        raise
     except (ValueError, RecursionError):
         raise InvalidInput("The body is no JSON (UTF-8)") from None
     if not isinstance(given, dict):
         raise InvalidInput("The body is a JSON object: {…}")
-    for name in given:
-        if name not in body.fields:
-            names = ", ".join(body.fields)
-            raise InvalidInput(
-                f"There is no field {name[:80]!r} here. It takes {names}.",
-                field=_NO_TEXT.sub("?", name[:80]),
-                expected=[*body.fields],
-            )
-    return {name: _checked(name, text, given.get(name)) for name, text in body.fields.items()}
+    _check(given)
+    return raw, given
+
+
+def _whole(text: str) -> int:
+    value = int(text) if len(text) < 20 else 2**64
+    if not -(2**63) <= value < 2**63:
+        raise InvalidInput(f"The number {text[:20]}… is too large")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise InvalidInput(f"The number {text[:20]}… is too large")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise InvalidInput(f"{text} is no number in JSON")
+
+
+def _check(body: dict[str, Any]) -> None:
+    """Refuse what is nested too deep, and names and texts that are no text."""
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for one in level:
+            named = one.items() if isinstance(one, dict) else (("a list", value) for value in one)
+            for name, value in named:
+                if _NO_TEXT.search(name) or (isinstance(value, str) and _NO_TEXT.search(value)):
+                    shown = _NO_TEXT.sub("?", name[:80])
+                    raise InvalidInput(f"{shown} holds a character that is no text", field=shown)
+                if isinstance(value, (dict, list)):
+                    inner.append(value)
+        if not inner:
+            return
+        level = inner
+    raise InvalidInput(f"The body is nested more than {MAX_DEPTH} deep")
 
 
 async def _bytes(request: web.Request) -> bytes:
@@ -89,21 +176,41 @@ async def _bytes(request: web.Request) -> bytes:
     return b"".join(parts)
 
 
-def _checked(name: str, text: Text, value: Any) -> str:
+def _checked(name: str, text: Text, value: Any) -> Any:
     if value is None and not text.required:
-        return ""
+        return [] if text.many else ""
     if value is None:
         raise InvalidInput(f"{name} is missing: {text.description}", field=name)
+    if text.many:
+        if not isinstance(value, list) or len(value) > 100:
+            raise InvalidInput(f"{name} is a list of at most 100 texts", field=name)
+        return [_one(name, text, inner) for inner in value]
+    return _one(name, text, value)
+
+
+def _one(name: str, text: Text, value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{name} is a text", field=name)
+    if text.values and value not in text.values:
+        raise InvalidInput(f"{name} is one of {', '.join(text.values)}", field=name, expected=[*text.values])
+    if text.id:
+        if not is_id(value):
+            raise InvalidInput(f"{name} is no id", field=name)
+        return value.lower()
+    if text.moment:
+        return _moment(name, value)
     if text.required and not value.strip():
         raise InvalidInput(f"{name} is empty: {text.description}", field=name)
     if len(value) > text.most:
         raise InvalidInput(f"{name} has at most {text.most} characters", field=name, limit=text.most)
-    if _NO_TEXT.search(value):
-        raise InvalidInput(f"{name} holds a character that is no text", field=name)
-    if text.values and value not in text.values:
-        raise InvalidInput(f"{name} is one of {', '.join(text.values)}", field=name, expected=[*text.values])
-    if text.id and not is_id(value.lower()):
-        raise InvalidInput(f"{name} is no id", field=name)
-    return value.lower() if text.id else value
+    return value
+
+
+def _moment(name: str, value: str) -> str:
+    try:
+        zone = datetime.fromisoformat(value.upper()).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise InvalidInput(f"{name} takes a moment with its zone (2026-01-31T09:30:00Z)", field=name)
+    return value

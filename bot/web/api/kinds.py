@@ -1,4 +1,4 @@
-"""The record kinds of the API."""
+"""The record kinds of the API, by their names in addresses."""
 
 from dataclasses import dataclass
 
@@ -8,42 +8,23 @@ from bot.records.entity import Entity
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A record kind by its name in addresses."""
+    """A record kind. `entity` is as the program ships it; the admins' own fields are in the schema of a
+    transaction."""
 
     path: str
     entity: Entity
 
     @property
-    def extra(self) -> tuple[str, ...]:
-        """Fields that come from other records."""
-        return self.entity.extras.names if self.entity.extras is not None else ()
+    def name(self) -> str:
+        """Its name in queries."""
+        return self.entity.name
 
-
-def _kind(path: str) -> Kind:
-    return Kind(path, ENTITIES[path.replace("-", "_")])
+    @property
+    def words(self) -> str:
+        """Its name in sentences."""
+        return self.name.replace("_", " ")
 
 
 KINDS: dict[str, Kind] = {
-    kind.path: kind
-    for kind in (
-        _kind("contacts"),
-        _kind("identities"),
-        _kind("accounts"),
-        _kind("leads"),
-        _kind("cases"),
-        _kind("activities"),
-        _kind("conversations"),
-        _kind("messages"),
-        _kind("articles"),
-        _kind("consents"),
-        _kind("events"),
-        _kind("users"),
-        _kind("teams"),
-        _kind("rules"),
-        _kind("rule-versions"),
-        _kind("rule-runs"),
-        _kind("channel-accounts"),
-        _kind("templates"),
-        _kind("notifications"),
-    )
+    name.replace("_", "-"): Kind(name.replace("_", "-"), entity) for name, entity in ENTITIES.items()
 }

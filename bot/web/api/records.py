@@ -1,103 +1,140 @@
-"""Reading records: a page of a kind, or one record."""
+"""Reading records: a page of a kind, one record, a summary."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from aiohttp import web
 
 from bot.errors import InvalidInput, QueryInvalid
 from bot.records.actor import Actor
-from bot.records.query import DEFAULT_LIMIT, Query, one, page, parse, parse_fields
+from bot.records.entity import Entity
+from bot.records.query import DEFAULT_LIMIT, Comparison, Query, one, page, parse, parse_fields
+from bot.records.query.fields import Step, relations, unknown
 from bot.records.schema import Schema
 from bot.records.show import shown
-from bot.records.tx import Tx
-from bot.web.api.auth import Signed, answer
-from bot.web.api.kinds import Kind
-from bot.web.keys import APP
+from bot.records.tx import Record, Tx
+from bot.web.api.call import Answer, Call
 
 MAX_LIMIT = 200
-LIST_PARAMETERS = ("where", "order", "fields", "limit", "cursor")
-ONE_PARAMETERS = ("fields",)
+SHAPE = ("fields", "include")
+LIST_PARAMETERS = ("where", "order", *SHAPE, "limit", "cursor")
+Shown = dict[str, Any]
 
 
-def lister(kind: Kind) -> Signed:
-    """The handler of `GET /api/v1/KIND`."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a record shows: `own` fields (all where there are none), and of records it points to theirs."""
 
-    async def handle(request: web.Request, actor: Actor) -> web.StreamResponse:
-        given = parameters(request, LIST_PARAMETERS)
-        limit = _limit(given.get("limit"))
-        app = request.app[APP]
-        schema = app.store.schema
-        wanted = _fields(given.get("fields"), schema, kind, actor)
-        own = tuple(name for name in wanted if name not in kind.extra)
-        query = _query(schema, kind, actor, given, own or (("id",) if wanted else ()), limit)
-        zone, currency = ZoneInfo(app.profile.time_zone), app.profile.currency
-        return answer(await app.store.read(_list, actor, kind, query, wanted, zone, currency))
-
-    return handle
+    own: tuple[str, ...]
+    columns: tuple[str, ...]
+    """What must be read for it; all where there are none."""
+    steps: Mapping[str, tuple[Step, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def _query(
-    schema: Schema, kind: Kind, actor: Actor, given: dict[str, str], fields: tuple[str, ...], limit: int
-) -> Query:
+def list_records(tx: Tx, call: Call, name: str) -> Answer:
+    """A page of the records of a kind."""
+    tx.require("read", name)
+    entity, given = tx.schema.entity(name), call.given
+    shape = shape_of(tx.schema, entity, tx.actor, given.get("fields", ""), given.get("include", ""))
+    query = replace(
+        _parsed(tx.schema, entity, tx.actor, given.get("where", ""), given.get("order", "")),
+        limit=limit_of(given),
+        cursor=given.get("cursor"),
+        fields=shape.columns,
+        deleted=_deleted(given),
+    )
+    if query.deleted:
+        tx.require("delete", name)
+    found = page(tx, entity, query, call.zone, call.profile.currency)
+    return Answer({"data": show(tx, entity, found.rows, shape), "next_cursor": found.next_cursor})
+
+
+def get_record(tx: Tx, call: Call, name: str) -> Answer:
+    """One record."""
+    tx.require("read", name)
+    entity = tx.schema.entity(name)
+    shape = shape_of(tx.schema, entity, tx.actor, call.given.get("fields", ""), call.given.get("include", ""))
+    row = one(tx, entity, call.id, shape.columns)
+    return Answer(show(tx, entity, [row], shape)[0], version=row.get("version"))
+
+
+def show(tx: Tx, entity: Entity, rows: list[Record], shape: Shape) -> list[Shown]:
+    """Rows as JSON holds them, with the records they point to inside: one statement for each relation."""
+    made = shown(tx, entity, rows, shape.own)
+    for name, (step, fields) in shape.steps.items():
+        ids = {row[step.spec.name] for row in rows} - {None}
+        inner: dict[str, Shown] = {}
+        if ids:
+            where = (Comparison("id", "in", tuple(sorted(ids))),)
+            columns = tuple(name for name in fields if name in step.target.fields)
+            query = Query(step.target.name, where, limit=None, fields=columns)
+            others = page(tx, step.target, query).rows
+            inner = {other["id"]: other for other in shown(tx, step.target, others, fields)}
+        for record, row in zip(made, rows, strict=True):
+            record[name] = inner.get(row[step.spec.name])
+    return made
+
+
+@lru_cache(maxsize=1024)
+def shape_of(schema: Schema, entity: Entity, actor: Actor, fields: str, include: str) -> Shape:
+    """What `fields` and `include` ask for. Raises QueryInvalid that says which is at fault, and where."""
+    known = relations(schema, actor, entity)
+    asked: dict[str, tuple[str, ...]] = {}
+    own: list[str] = []
+    for path in _fields(schema, entity, actor, fields):
+        relation, _, name = path.rpartition(".")
+        if "." in relation:
+            raise QueryInvalid(
+                f"{path} is two relations away; include shows records one away", parameter="fields"
+            )
+        if relation:
+            asked[relation] = (*asked.get(relation, ()), name)
+        else:
+            own.append(path)
+    for name in dict.fromkeys(part.strip() for part in include.split(",") if part.strip()):
+        if name not in known:
+            error = unknown("relation", name, known, include.index(name), of=entity.name)
+            raise blame(error, "include")
+        asked[name] = ()
+    steps = {name: (known[name], names) for name, names in asked.items()}
+    if not fields.strip():
+        return Shape((), (), steps)
+    own = own or ["id"]
+    needed = [name for name in own if name in entity.fields]
+    needed += [step.spec.name for step, _ in steps.values()]
+    needed += ["version"] if "version" in entity.fields else []
+    return Shape(tuple(own), tuple(dict.fromkeys(needed)) or ("id",), steps)
+
+
+def _fields(schema: Schema, entity: Entity, actor: Actor, text: str) -> tuple[str, ...]:
+    if not text.strip():
+        return ()
+    extras = entity.extras.names if entity.extras is not None else ()
+    try:
+        return parse_fields(text, schema, entity, actor, also=extras)
+    except QueryInvalid as error:
+        raise blame(error, "fields") from None
+
+
+def _parsed(schema: Schema, entity: Entity, actor: Actor, where: str, order: str) -> Query:
     """The Query of a request; an error says in which parameter it is."""
     parts: dict[str, Query] = {}
-    for name in ("where", "order"):
+    for name, text in (("where", where), ("order", order)):
         try:
-            written = {name: given.get(name, "")}
-            parts[name] = parse(schema, kind.entity, actor, **written)  # type: ignore[arg-type]
+            parts[name] = parse(schema, entity, actor, **{name: text})  # type: ignore[arg-type]
         except QueryInvalid as error:
-            raise _blame(error, name) from None
-    where, order = parts["where"].where, parts["order"].order
-    return Query(kind.entity.name, where, order, limit, given.get("cursor"), fields)
+            raise blame(error, name) from None
+    return replace(parts["where"], order=parts["order"].order)
 
 
-def _blame(error: QueryInvalid, parameter: str) -> QueryInvalid:
+def blame(error: QueryInvalid, parameter: str) -> QueryInvalid:
+    """The error, which says in which parameter it is."""
     return QueryInvalid(error.message, **{**error.data, "parameter": parameter})
 
 
-def _list(
-    tx: Tx, kind: Kind, query: Query, wanted: tuple[str, ...], zone: ZoneInfo, currency: str
-) -> dict[str, Any]:
-    found = page(tx, kind.entity, query, zone, currency)
-    return {"data": shown(tx, kind.entity, found.rows, wanted), "next_cursor": found.next_cursor}
-
-
-def getter(kind: Kind) -> Signed:
-    """The handler of `GET /api/v1/KIND/ID`."""
-
-    async def handle(request: web.Request, actor: Actor) -> web.StreamResponse:
-        store = request.app[APP].store
-        given = parameters(request, ONE_PARAMETERS)
-        wanted = _fields(given.get("fields"), store.schema, kind, actor)
-        return answer(await store.read(_one, actor, kind, request.match_info["id"], wanted))
-
-    return handle
-
-
-def _one(tx: Tx, kind: Kind, record_id: str, wanted: tuple[str, ...]) -> dict[str, Any]:
-    own = tuple(name for name in wanted if name not in kind.extra)
-    row = one(tx, kind.entity, record_id, own or (("id",) if wanted else ()))
-    return shown(tx, kind.entity, [row], wanted)[0]
-
-
-def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
-    """The query string, each name once. Raises InvalidInput for names that do not exist."""
-    given: dict[str, str] = {}
-    for name, value in request.query.items():
-        if name not in known:
-            text = f"It takes {', '.join(known)}." if known else "It takes none."
-            raise InvalidInput(
-                f"There is no parameter {name[:80]!r} here. {text}", field=name[:80], expected=[*known]
-            )
-        if name in given:
-            raise InvalidInput(f"{name} is given twice", field=name)
-        given[name] = value
-    return given
-
-
-def _limit(text: str | None) -> int:
+def limit_of(given: Mapping[str, str]) -> int:
+    """How many records a page has. Raises InvalidInput."""
+    text = given.get("limit")
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_LIMIT):
@@ -105,10 +142,8 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _fields(text: str | None, schema: Schema, kind: Kind, actor: Actor) -> tuple[str, ...]:
-    if text is None or not text.strip():
-        return ()
-    try:
-        return parse_fields(text, schema, kind.entity, actor, also=kind.extra)
-    except QueryInvalid as error:
-        raise _blame(error, "fields") from None
+def _deleted(given: Mapping[str, str]) -> bool:
+    text = given.get("deleted", "false")
+    if text not in ("true", "false"):
+        raise InvalidInput("deleted is true or false", field="deleted")
+    return text == "true"

@@ -1,133 +1,271 @@
 """Every route of the API, once: the router, the OpenAPI document and the tests read this table."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
-from aiohttp import web
-
-from bot.web.api import send
-from bot.web.api.auth import answer, signed_in
-from bot.web.api.bodies import Body
+from bot.crm.timeline import KINDS as WITH_TIMELINE
+from bot.records.permissions import Action
+from bot.web.api import describe, operations, records, send, timeline, writes
+from bot.web.api.bodies import Body, Described
+from bot.web.api.call import Work
 from bot.web.api.kinds import KINDS, Kind
-from bot.web.api.openapi import document
-from bot.web.api.records import LIST_PARAMETERS, ONE_PARAMETERS, getter, lister
 
 ROOT = "/api/v1"
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. `answers` names the schema it returns; `refuses` are the statuses it may end with."""
+    """One operation. `work` does it in one transaction; `answers` names the schema of what it returns."""
 
-    method: Literal["GET", "POST"]
+    method: Method
     path: str
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    work: Work
     name: str
     summary: str
     answers: str
+    needs: tuple[Action, str] | None
+    """What the actor must be allowed to do, to which kind: also the scope that a limited key must have; None:
+    no limited key may."""
     status: int = 200
     kind: Kind | None = None
     parameters: tuple[str, ...] = ()
-    body: Body | None = None
-    refuses: tuple[int, ...] = (400, 401, 403, 404, 500, 503)
-    signed: bool = True
+    body: Body | Described | None = None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether `If-Match` keeps it from undoing somebody else's change."""
+        return self.method in ("PATCH", "DELETE")
+
+    @property
+    def scopes(self) -> list[str]:
+        """The scope that a limited key must have."""
+        if self.needs is None:
+            return []
+        action, entity = self.needs
+        return [f"{entity}:{'read' if action == 'read' else 'write'}"]
+
+    @property
+    def refuses(self) -> tuple[int, ...]:
+        """The statuses it may end with when it does not do its work."""
+        found = {400, 401, 403, 429, 500, 503}
+        if "{" in self.path or self.body is not None:
+            found.add(404)
+        if self.method != "GET":
+            found |= {409, 413, 415, 422}
+        if self.guarded:
+            found.add(412)
+        return tuple(sorted(found))
 
 
-def _reading() -> Iterator[Route]:
-    for path, kind in KINDS.items():
-        words = path.replace("-", " ")
-        name = kind.entity.name
+def _of_kind(kind: Kind) -> Iterator[Route]:
+    path, name, words = f"{ROOT}/{kind.path}", kind.name, kind.words
+    one = f"{path}/{{id}}"
+    read, write = ("read", name), kind.entity.takes
+    yield Route(
+        "GET",
+        path,
+        partial(records.list_records, name=name),
+        f"list_{name}",
+        f"A page of {words}.",
+        f"{name}_page",
+        read,
+        kind=kind,
+        parameters=(*records.LIST_PARAMETERS, *(("deleted",) if "delete" in write else ())),
+    )
+    yield Route(
+        "GET",
+        one,
+        partial(records.get_record, name=name),
+        f"get_{name}",
+        f"One of the {words}, by its id.",
+        name,
+        read,
+        kind=kind,
+        parameters=records.SHAPE,
+    )
+    if name in WITH_TIMELINE:
         yield Route(
             "GET",
-            f"{ROOT}/{path}",
-            signed_in(lister(kind)),
-            f"list_{name}",
-            f"A page of {words}.",
-            f"{name}_page",
+            f"{one}/timeline",
+            partial(timeline.read_timeline, name=name),
+            f"timeline_of_{name}",
+            "What happened around the record, newest first: events, activities, messages.",
+            "timeline",
+            read,
             kind=kind,
-            parameters=LIST_PARAMETERS,
-            refuses=(400, 401, 403, 500, 503),
+            parameters=timeline.PARAMETERS,
         )
+    yield from _writing(kind, path, one)
+
+
+def _writing(kind: Kind, path: str, one: str) -> Iterator[Route]:
+    name, words, takes = kind.name, kind.words, kind.entity.takes
+    if "create" in takes:
         yield Route(
-            "GET",
-            f"{ROOT}/{path}/{{id}}",
-            signed_in(getter(kind)),
-            f"get_{name}",
-            f"One of the {words}, by its id.",
+            "POST",
+            path,
+            partial(writes.create, name=name),
+            f"create_{name}",
+            f"A new record among the {words}.",
             name,
+            ("create", name),
+            201,
+            kind,
+            body=Described(f"{name}_new", partial(describe.new_record, name=name)),
+        )
+    if "update" in takes:
+        yield Route(
+            "PATCH",
+            one,
+            partial(writes.change, name=name),
+            f"change_{name}",
+            "Change the fields that the body names; null empties one.",
+            name,
+            ("update", name),
             kind=kind,
-            parameters=ONE_PARAMETERS,
+            body=Described(f"{name}_change", partial(describe.changed_record, name=name)),
+        )
+    if "delete" in takes:
+        yield Route(
+            "DELETE",
+            one,
+            partial(writes.delete, name=name),
+            f"delete_{name}",
+            "Delete the record; it can be restored.",
+            "",
+            ("delete", name),
+            204,
+            kind,
+        )
+        yield Route(
+            "POST",
+            f"{one}/restore",
+            partial(writes.restore, name=name),
+            f"restore_{name}",
+            "Bring a deleted record back.",
+            name,
+            ("delete", name),
+            kind=kind,
+        )
+    if kind.entity.main:
+        yield Route(
+            "POST",
+            f"{one}/share",
+            partial(operations.share, name=name),
+            f"share_{name}",
+            "Share the record with a user or a team, or change how; `DELETE /shares/{id}` takes it back.",
+            "shares",
+            ("create", "shares"),
+            body=operations.SHARED,
+        )
+    if takes >= {"create", "update", "delete"}:
+        yield Route(
+            "POST",
+            f"{path}/bulk",
+            partial(writes.bulk, name=name),
+            f"bulk_{name}",
+            f"Make, change and delete up to {writes.MAX_ROWS} of the {words}; each row has its own result.",
+            "bulk_results",
+            ("update", name),
+            kind=kind,
+            body=Described(f"{name}_bulk", partial(describe.bulk, name=name)),
         )
 
 
-_WRITES = (400, 401, 403, 404, 409, 413, 415, 500, 503)
-_WRITING = (
+_CUSTOMERS = (
     Route(
         "POST",
         f"{ROOT}/messages",
-        signed_in(send.post_message),
+        send.post_message,
         "send_message",
         "Write to the customer of a conversation; a conversation the bot owns is taken over first.",
         "queued",
+        ("create", "messages"),
         202,
         body=send.MESSAGE,
-        refuses=_WRITES,
     ),
     Route(
         "POST",
         f"{ROOT}/conversations",
-        signed_in(send.post_conversation),
+        send.post_conversation,
         "start_conversation",
         "Write to an address first, or go on with the conversation there is.",
         "queued",
+        ("create", "messages"),
         202,
         body=send.CONVERSATION,
-        refuses=_WRITES,
     ),
     Route(
         "POST",
         f"{ROOT}/conversations/{{id}}/take-over",
-        signed_in(send.take_over),
+        send.take_over,
         "take_over",
         "Make the conversation yours: the bot falls silent at once.",
         "owned",
-        refuses=_WRITES,
+        ("update", "conversations"),
     ),
     Route(
         "POST",
         f"{ROOT}/conversations/{{id}}/hand-back",
-        signed_in(send.hand_back),
+        send.hand_back,
         "hand_back",
         "Give the conversation back to the bot.",
         "owned",
-        refuses=_WRITES,
+        ("update", "conversations"),
     ),
 )
 
-
-@cache
-def openapi() -> dict[str, Any]:
-    """The OpenAPI document of this table."""
-    return document(ROUTES, KINDS)
-
-
-async def _openapi(_request: web.Request) -> web.StreamResponse:
-    return answer(openapi())
-
-
-ROUTES: tuple[Route, ...] = (
-    *_reading(),
-    *_WRITING,
+_USER = f"{ROOT}/users/{{id}}"
+_STAFF = (
+    Route(
+        "POST",
+        f"{_USER}/deactivate",
+        operations.deactivate,
+        "deactivate_user",
+        "End a user's keys and sessions, and give their open work to a user or a team.",
+        "left",
+        ("update", "users"),
+        body=operations.LEAVING,
+    ),
+    Route(
+        "POST",
+        f"{_USER}/reactivate",
+        operations.reactivate,
+        "reactivate_user",
+        "Let a user who left sign in again.",
+        "came_back",
+        ("update", "users"),
+    ),
     Route(
         "GET",
-        f"{ROOT}/openapi.json",
-        _openapi,
-        "openapi",
-        "This document.",
-        "anything",
-        refuses=(500,),
-        signed=False,
+        f"{_USER}/keys",
+        operations.list_keys,
+        "list_keys",
+        "A user's keys that are not revoked: your own, or for admins anybody's.",
+        "keys",
+        None,
     ),
+    Route(
+        "POST",
+        f"{_USER}/keys",
+        operations.make_key,
+        "make_key",
+        "A new key; `key` is shown this once.",
+        "made_key",
+        None,
+        201,
+        body=operations.NEW_KEY,
+    ),
+    Route(
+        "DELETE", f"{_USER}/keys/{{sub_id}}", operations.revoke_key, "revoke_key", "End a key.", "", None, 204
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (
+    *(route for kind in KINDS.values() for route in _of_kind(kind)),
+    *_CUSTOMERS,
+    *_STAFF,
 )

@@ -1,15 +1,11 @@
 """Writing to customers: staff's operations of the pipeline, over HTTP."""
 
-from aiohttp import web
-
 from bot.errors import NotFound
+from bot.ids import is_id
 from bot.pipeline import staff
-from bot.records.actor import Actor
-from bot.records.query.values import is_id
-from bot.web.api.auth import answer
-from bot.web.api.bodies import Body, Text, read
-from bot.web.api.records import parameters
-from bot.web.keys import APP
+from bot.records.tx import Tx
+from bot.web.api.bodies import Body, Text
+from bot.web.api.call import Answer, Call
 
 STARTED_ON = ("whatsapp", "sms", "telegram", "email")
 """Channels on which a conversation can be started; on web chat only the visitor can."""
@@ -36,39 +32,29 @@ CONVERSATION = Body(
         "name": Text("The customer's name, where it is known.", "Asha Rao", 200, required=False),
     },
 )
-NOTHING = Body("Nothing", {})
 
 
-async def post_message(request: web.Request, actor: Actor) -> web.StreamResponse:
+def post_message(tx: Tx, call: Call) -> Answer:
     """Queue a reply; a conversation that the bot owns is taken over first."""
-    parameters(request, ())
-    given = await read(request, MESSAGE)
-    app = request.app[APP]
-    reply = await app.store.run(
-        staff.reply, actor, given["conversation_id"], given["text"], app.runtime.features
-    )
-    return _queued(reply)
+    return _queued(staff.reply(tx, call.body["conversation_id"], call.body["text"], call.features))
 
 
-async def post_conversation(request: web.Request, actor: Actor) -> web.StreamResponse:
+def post_conversation(tx: Tx, call: Call) -> Answer:
     """Write to an address first; goes on with the conversation there is."""
-    parameters(request, ())
-    given = await read(request, CONVERSATION)
-    app = request.app[APP]
-    reply = await app.store.run(
-        staff.start,
-        actor,
+    given = call.body
+    reply = staff.start(
+        tx,
         given["channel"],
         given["address"],
         given["text"],
-        app.runtime.features,
+        call.features,
         name=given["name"],
-        country=app.profile.country,
+        country=call.profile.country,
     )
     return _queued(reply)
 
 
-def _queued(reply: staff.Reply) -> web.Response:
+def _queued(reply: staff.Reply) -> Answer:
     """202: it is stored and will leave; its status is read at `/messages/{id}`."""
     body = {
         "id": reply.message_id,
@@ -76,28 +62,22 @@ def _queued(reply: staff.Reply) -> web.Response:
         "status": "queued",
         "held": reply.held,
     }
-    return answer(body, 202)
+    return Answer(body, 202)
 
 
-async def take_over(request: web.Request, actor: Actor) -> web.StreamResponse:
+def take_over(tx: Tx, call: Call) -> Answer:
     """Make the conversation the caller's: the bot falls silent."""
-    conversation_id = await _conversation_of(request)
-    await request.app[APP].store.run(staff.take_over, actor, conversation_id)
-    return answer({"id": conversation_id, "owner": "human"})
+    staff.take_over(tx, _conversation(call))
+    return Answer({"id": call.id, "owner": "human"})
 
 
-async def hand_back(request: web.Request, actor: Actor) -> web.StreamResponse:
+def hand_back(tx: Tx, call: Call) -> Answer:
     """Give the conversation back to the bot."""
-    conversation_id = await _conversation_of(request)
-    await request.app[APP].store.run(staff.hand_back, actor, conversation_id)
-    return answer({"id": conversation_id, "owner": "bot"})
+    staff.hand_back(tx, _conversation(call))
+    return Answer({"id": call.id, "owner": "bot"})
 
 
-async def _conversation_of(request: web.Request) -> str:
-    parameters(request, ())
-    if request.can_read_body:
-        await read(request, NOTHING)
-    conversation_id = request.match_info["id"].lower()
-    if not is_id(conversation_id):
+def _conversation(call: Call) -> str:
+    if not is_id(call.id):
         raise NotFound("There is no such conversation")
-    return conversation_id
+    return call.id

@@ -26,6 +26,9 @@ from bot.crm.activity import ACTIVITY
 from bot.crm.contact import CONTACT
 from bot.crm.rule import RULE, rule_runs
 from bot.crm.user import add_user
+from bot.dialogs.actions import ACTIONS
+from bot.dialogs.flows import load_flows
+from bot.dialogs.understanding.train import ensure_model
 from bot.embedded import EmbeddedValkey
 from bot.records.actor import SYSTEM
 from bot.records.change import create_record
@@ -61,6 +64,8 @@ async def _one(name: str, url: str, workers: int, quick: bool, say: Callable[[st
         store = open_store(load_settings(data_dir=Path(folder), database_url=url))
         stack.callback(store.close)
         await asyncio.to_thread(_fill, store, events)
+        # Trained once, before the clock runs: a worker's start is none of the rules' work.
+        ensure_model(load_flows(actions=ACTIONS), Path(folder) / "models")
         env = {"SAMVAD_DATA_DIR": folder, "SAMVAD_DATABASE_URL": url, "SAMVAD_REDIS_URL": valkey.url}
         crew = _Crew(workers, {**os.environ, **env, "SAMVAD_LOG_LEVEL": "error"}, Path(folder) / "worker.log")
         stack.callback(crew.stop)
@@ -137,12 +142,12 @@ def _done(tx: Tx) -> int:
 
 
 async def _until(store: Store, runs: int) -> None:
-    """Until so many runs are logged. Raises TimeoutError where nothing moves for two minutes."""
+    """Until so many runs are logged. Raises TimeoutError where nothing moves for five minutes."""
     seen, since = -1, time.monotonic()
     while (now := await asyncio.to_thread(store.read_now, _done, SYSTEM)) < runs:
         if now != seen:
             seen, since = now, time.monotonic()
-        elif time.monotonic() - since > 120:
+        elif time.monotonic() - since > 300:
             raise TimeoutError(f"The workers stopped at {now} of {runs} runs")
         await asyncio.sleep(0.05)
 

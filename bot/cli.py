@@ -267,12 +267,12 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash or crm")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm or rules")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
     contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn, webhook and crm against the same work's bare statements, storm and crash by count."""
+    """Measure: turn, webhook and crm against the same work's bare statements, storm, crash and rules by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

@@ -17,6 +17,7 @@ LLM_CALLS = Counter(
     "samvad_llm_calls", "Calls of the language model, by prompt and outcome", ["prompt", "outcome"]
 )
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
+RULE_RUNS = Counter("samvad_rule_runs", "Runs of rules by the state they ended in", ["state"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")
 PAUSED = Gauge(
     "samvad_provider_paused",

@@ -47,7 +47,7 @@ SHARED_BY_ADAPTERS = frozenset({"bot.channels.meta", "bot.channels.reading", "bo
 FLOOR_3 = ADAPTERS | {"bot.knowledge", "bot.channels"}
 UP_TO_2 = FLOOR_0 | FLOOR_1 | FLOOR_2
 UP_TO_4 = UP_TO_2 | FLOOR_3 | {"bot.dialogs"}
-UP_TO_6 = UP_TO_4 | {"bot.pipeline", "bot.app"}
+UP_TO_6 = UP_TO_4 | {"bot.pipeline", "bot.automation", "bot.app"}
 TOP = frozenset({"bot.cli", "bot.__main__", "bot.commands", "bot.embedded", "bot.evaluate", "benchmarks"})
 ALL = UP_TO_6 | TOP | {"bot.web", "workers", "bot.demo"}
 
@@ -57,6 +57,7 @@ HOUSE: dict[str, Room] = {
     "bot.web": Room(7, UP_TO_6),
     "workers": Room(7, UP_TO_6),
     "bot.app": Room(6, UP_TO_6),
+    "bot.automation": Room(5, UP_TO_4 | {"bot.pipeline"}),
     "bot.pipeline": Room(5, UP_TO_4),
     "bot.dialogs": Room(4, UP_TO_2 | {"bot.knowledge"}),
     "bot.knowledge": Room(3, UP_TO_2),

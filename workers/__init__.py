@@ -1,1 +1,1 @@
-"""RQ workers: timers that fell due, notifications by mail, housekeeping. The only room that knows RQ."""
+"""RQ workers: rules, timers that fell due, mails, housekeeping. The only room that knows RQ."""

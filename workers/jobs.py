@@ -2,6 +2,8 @@
 
 from bot import clock
 from bot.app import App
+from bot.automation.retention import forget_runs
+from bot.automation.timers import ALL_TIMERS
 from bot.conversations import inbox, outbox
 from bot.crm.notification import NOTIFICATION, unmailed
 from bot.crm.series import fill_some
@@ -26,7 +28,7 @@ def fire_timer(timer_id: str) -> bool:
 
     async def work(app: App) -> bool:
         correlation.set(f"timer:{timer_id}")
-        return await app.store.run(fire, SYSTEM, app.runtime, timer_id)
+        return await app.store.run(fire, SYSTEM, app.runtime, timer_id, ALL_TIMERS)
 
     return on_app(work)
 
@@ -78,7 +80,7 @@ def _mailed(tx: Tx, notification_id: str) -> None:
 
 
 def housekeeping() -> dict[str, int]:
-    """Once an hour: drop old event keys, sent rows and files, make partitions, write series further."""
+    """Once an hour: drop old event keys, sent rows, runs of rules and files, make partitions, write series further."""
 
     async def work(app: App) -> dict[str, int]:
         done = await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)
@@ -113,6 +115,7 @@ def _tidy(tx: Tx) -> dict[str, int]:
     return {
         "keys": inbox.forget_keys(tx),
         "rows": outbox.forget_sent(tx),
+        "runs": forget_runs(tx),
         "replies": forget_replies(tx),
         "partitions": len(made),
     }

@@ -1,4 +1,4 @@
-"""A worker process: RQ's SimpleWorker over one App, and the dispatcher beside it."""
+"""A worker process: RQ's SimpleWorker over one App, the dispatcher and the rules beside it."""
 
 import sys
 import time
@@ -12,6 +12,7 @@ from bot.logs import logger
 from bot.settings import Settings
 from workers.dispatcher import QUEUE, Dispatcher
 from workers.host import Host
+from workers.rules import Rules
 
 _log = logger("worker")
 
@@ -21,14 +22,16 @@ def run_worker(settings: Settings, redis_url: str) -> int:
     host = Host(settings, redis_url)
     host.open()
     redis = Redis.from_url(redis_url)
-    dispatcher = Dispatcher(host.app.store, redis)
+    dispatcher, rules = Dispatcher(host.app.store, redis), Rules(host.app.runtime)
     dispatcher.open()
+    rules.open()
     try:
         while not _work(redis):
             time.sleep(1)
     except StopRequested:
         pass  # while it waited for a queue that is away
     finally:
+        rules.close()
         dispatcher.close()
         host.close()
     return 0

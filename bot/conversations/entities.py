@@ -20,6 +20,7 @@ from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.opportunity import OPPORTUNITY, STAGE
 from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
+from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION
 from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
 from bot.crm.user import TEAM, USER
 from bot.records import definitions, shares
@@ -98,6 +99,9 @@ ENTITIES: dict[str, Entity] = {
         CUSTOM_FIELD,
         VALIDATION_RULE,
         ACCESS_RULE,
+        RULE,
+        RULE_VERSION,
+        RULE_RUN,
         CHANNEL_ACCOUNT,
         TEMPLATE,
         NOTIFICATION,

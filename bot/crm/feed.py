@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from bot.crm import series
 from bot.crm.activity import ACTIVITY, ATTENDEE
 from bot.crm.calendar_file import Entry, feed
-from bot.crm.user import actor_for_user
-from bot.errors import Forbidden
+from bot.crm.user import actor_by_id
+from bot.errors import Forbidden, NotFound
 from bot.records.actor import Actor
 from bot.records.permissions import allowed, row_filter, visible
 from bot.records.tx import Record, Tx
@@ -62,8 +62,11 @@ def user_of_feed(tx: Tx, value: str | None) -> str | None:
 
 def read_feed(tx: Tx, user_id: str, name: str) -> bytes | None:
     """The calendar of a user, as far as they may see what is theirs; None for who is no user any more."""
-    actor = actor_for_user(tx, user_id)
-    if actor is None or not allowed(actor, "read", ACTIVITY.name):
+    try:
+        actor = actor_by_id(tx, user_id)
+    except (NotFound, Forbidden):
+        return None
+    if not allowed(actor, "read", ACTIVITY.name):
         return None
     rows = _rows(tx, actor)
     every = {row["series_id"] for row in rows if row["series_id"] is not None}

@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 
 from bot.crm.territory import territories_of
-from bot.errors import Conflict, InvalidInput, NotFound, NotSignedIn
+from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn
 from bot.records.actor import ROLES, Actor, Role
 from bot.records.entity import EVERYTHING, Entity, entity
 from bot.records.keys import BUSINESS
@@ -183,10 +183,15 @@ def actor_of(tx: Tx, row: Record, scopes: Sequence[str] | None = None) -> Actor:
     )
 
 
-def actor_for_user(tx: Tx, user_id: str) -> Actor | None:
-    """A user as an actor; None when they are active no more."""
-    row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id, USER.table.c.active))
-    return None if row is None else actor_of(tx, row)
+def actor_by_id(tx: Tx, user_id: str) -> Actor:
+    """A user as who acts, for what is done in their name. Raises NotFound, and Forbidden for a user who is
+    not active any more."""
+    row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id, USER.table.c.deleted_at.is_(None)))
+    if row is None:
+        raise NotFound("There is no such user")
+    if not row["active"]:
+        raise Forbidden(f"{row['name']} is not active any more: give the rule another user")
+    return actor_of(tx, row)
 
 
 def check_password(password_hash: str | None, password: str) -> bool:

@@ -2,41 +2,37 @@
 twice finds nothing the second time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-import sqlalchemy as sa
-
 from bot import metrics
-from bot.adapter import Features
-from bot.conversations import gate, inbox
 from bot.conversations.conversation import CONVERSATION
-from bot.conversations.lane import lanes
 from bot.crm.activity import add_task
 from bot.crm.case import CASE, display_number
 from bot.crm.contact import CONTACT
 from bot.crm.lead import open_lead_of
 from bot.crm.notification import notify_user
 from bot.crm.user import staff_to_tell
-from bot.ids import new_id
 from bot.pipeline import files, reminders
+from bot.pipeline.business import ask_gate, write_first
 from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
 from bot.records import timer
 from bot.records.tx import Record, Tx
 from bot.records.write import find, update
 
+OnTimer = Callable[[Tx, Runtime, Record], None]
 LEVELS: tuple[tuple[str, ...], ...] = (("agent", "rep"), ("manager",), ("admin",))
 """Who is told at each level of escalation."""
 
 
-def fire(tx: Tx, runtime: Runtime, timer_id: str) -> bool:
-    """Do what a timer is for; False when it was done or dropped meanwhile."""
+def fire(tx: Tx, runtime: Runtime, timer_id: str, timers: Mapping[str, OnTimer] | None = None) -> bool:
+    """Do what a timer is for; False when it was done or dropped meanwhile. `timers`: more kinds than ours."""
     row = timer.take(tx, timer_id)
     if row is None:
         return False
     timer.finish(tx, timer_id)  # first, so that a handler may set the same timer anew
-    TIMERS[row["kind"]](tx, runtime, row)
+    (TIMERS if timers is None else timers)[row["kind"]](tx, runtime, row)
     metrics.TIMERS.labels(row["kind"]).inc()
     return True
 
@@ -65,9 +61,7 @@ def _follow_up(tx: Tx, runtime: Runtime, row: Record) -> None:
             team_id=lead["team_id"],
         )
         return
-    verdict = gate.check(
-        "business", _recipient(tx, runtime, conversation), _features(runtime, conversation), tx.now
-    )
+    verdict = ask_gate(tx, runtime, conversation)
     if verdict.until is not None:
         timer.set_timer(tx, row["kind"], row["subject_id"], verdict.until, row["data"])
         return
@@ -76,30 +70,12 @@ def _follow_up(tx: Tx, runtime: Runtime, row: Record) -> None:
     timer.set_timer(tx, row["kind"], row["subject_id"], tx.now + wait, {"nudged": True})
 
 
-def _recipient(tx: Tx, runtime: Runtime, conversation: Record) -> gate.Recipient:
-    statement = sa.select(lanes.c.stopped_at).where(lanes.c.id == conversation["lane_id"])
-    return gate.Recipient(
-        blocked=conversation["contact_blocked"],
-        stopped=tx.execute(statement).scalar() is not None,
-        last_inbound_at=conversation["last_inbound_at"],
-        last_business_at=conversation["last_business_at"],
-        time_zone=runtime.profile.time_zone,
-    )
-
-
-def _features(runtime: Runtime, conversation: Record) -> Features:
-    return runtime.features(conversation["channel_account_id"])
-
-
 def _nudge(tx: Tx, runtime: Runtime, conversation: Record, lead: Record) -> None:
     lang = conversation["lang"] or runtime.profile.languages[0]
     name, need = conversation["contact_name"], lead["need"] or ""
     key = "followup.nudge" if name else "followup.nudge_unnamed"
     text = runtime.words.say(key, lang, conversation["channel"], name=name, need=need)
-    payload = {"message_id": new_id(), "conversation_id": conversation["id"], "text": text}
-    account, lane_id = conversation["channel_account_id"], conversation["lane_id"]
-    inbox.append(tx, [inbox.NewEvent(account, f"nudge:{payload['message_id']}", "nudge", payload, lane_id)])
-    tx.notify("lane", lane_id)
+    write_first(tx, conversation, text)
 
 
 def _escalate_handoff(tx: Tx, runtime: Runtime, row: Record) -> None:
@@ -132,12 +108,20 @@ def _escalate_case(tx: Tx, runtime: Runtime, row: Record) -> None:
     case = find(tx, CASE, row["subject_id"])
     if case is None or case["status"] != "new" or case["escalation_level"] >= len(LEVELS):
         return
-    level = case["escalation_level"]
+    escalate_case(tx, case)
+    timer.set_timer(tx, row["kind"], row["subject_id"], tx.now + _interval(runtime))
+
+
+def escalate_case(tx: Tx, case: Record) -> int:
+    """Tell the next level about a case; returns the level it is at now."""
+    level: int = case["escalation_level"]
+    if level >= len(LEVELS):
+        return level
     data = {"number": display_number(case["number"]), "subject": case["subject"], "level": level + 1}
     link = f"/console/conversations/{case['conversation_id']}" if case["conversation_id"] else "/console"
     _tell(tx, level, "notify.case_waiting", data, link)
     update(tx, CASE, case, {"escalation_level": level + 1}, action="escalated")
-    timer.set_timer(tx, row["kind"], row["subject_id"], tx.now + _interval(runtime))
+    return level + 1
 
 
 def _tell(tx: Tx, level: int, key: str, data: dict[str, object], link: str) -> None:
@@ -154,7 +138,7 @@ def _interval(runtime: Runtime) -> timedelta:
     return timedelta(minutes=runtime.settings.escalation_minutes)
 
 
-TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
+TIMERS: dict[str, OnTimer] = {
     "followup": _follow_up,
     "handoff_escalation": _escalate_handoff,
     "case_escalation": _escalate_case,

@@ -65,6 +65,8 @@ class Field:
     """The most characters of a text; 0: no limit of its own."""
     texts: bool = False
     """Of json: a list of texts, which may be written from outside; other json may not."""
+    structure: bool = False
+    """Of json: written from outside as a whole; the kind's `prepare` reads what it means."""
 
     @property
     def custom(self) -> bool:
@@ -217,6 +219,7 @@ def describe(
     search: Mapping[str, int] | None = None,
     long: Sequence[str] = (),
     texts: Sequence[str] = (),
+    structures: Sequence[str] = (),
     to: Mapping[str, str] | None = None,
     only_for: Mapping[str, Sequence[str]] | None = None,
     defaults: Mapping[str, Any] | None = None,
@@ -256,6 +259,7 @@ def describe(
             long=column.name in long,
             length=(column.type.length or 0) if isinstance(column.type, sa.String) else 0,
             texts=column.name in texts,
+            structure=column.name in structures,
         )
 
     fields = {column.name: made(column) for column in table.columns}

@@ -4,7 +4,8 @@ Consumers read in commit order (docs/decisions/0003): SQLite has one writer, so 
 PostgreSQL readers stay below `pg_snapshot_xmin(pg_current_snapshot())` and order by (xid, seq).
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -43,11 +44,13 @@ def make_entity(parent: Any) -> Any:
     return describe("events", events, scope="parent", parent=parent, internal=EVENT_INTERNAL)
 
 
-def read_after(connection: sa.Connection, position: tuple[int, int], limit: int) -> list[sa.RowMapping]:
+def read_after(
+    connection: sa.Connection, position: tuple[int, int], limit: int
+) -> Sequence[Mapping[str, Any]]:
     """Events committed after `position` = (xid, seq), in commit order. (0, 0) is the beginning."""
     statement = _AFTER_POSTGRESQL if connection.dialect.name == "postgresql" else _AFTER_SQLITE
     rows = connection.execute(statement, {"xid": position[0], "seq": position[1], "limit": limit})
-    return list(rows.mappings())
+    return cast(Sequence[Mapping[str, Any]], rows.mappings().all())
 
 
 def newest_position(connection: sa.Connection) -> tuple[int, int]:

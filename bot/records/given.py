@@ -3,6 +3,7 @@
 Every refusal is an InvalidInput that names the field and says what it takes.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from bot.clock import to_iso
 from bot.errors import InvalidInput
 from bot.records.entity import Field
 from bot.records.money import MOST, digits, known_currencies, to_minor
+from bot.storage.database import dump_json
 
 NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """What neither database holds as text."""
@@ -49,6 +51,8 @@ def is_empty(value: Any) -> bool:
 def read_value(spec: Field, value: Any, zone: tzinfo | None = None) -> Any:
     """The column's value; money comes as a Decimal in major units. `zone` is that of moments without an
     offset; without it they are refused. Raises InvalidInput."""
+    if spec.structure:
+        return _structure(spec, value)
     if spec.type == "json" and not spec.texts:
         raise InvalidInput(f"{spec.name} is not changed by hand", field=spec.name)
     if spec.type == "instant":
@@ -181,6 +185,20 @@ def _tags(spec: Field, value: Any) -> list[str]:
 
 def _texts(spec: Field, value: Any) -> list[str]:
     return texts(spec.name, value, 100, MOST_TEXTS)
+
+
+def _structure(spec: Field, value: Any) -> Any:
+    """A list or an object; a form gives it as JSON."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+        written = dump_json(found)
+    except (ValueError, TypeError, RecursionError):
+        raise refuse(spec.name, "a list or an object in JSON") from None
+    if not isinstance(found, (list, dict)) or len(written) > LONGEST:
+        raise refuse(spec.name, f"a list or an object of at most {LONGEST} characters", limit=LONGEST)
+    if NO_TEXT.search(written) or "\\u0000" in written:
+        raise refuse(spec.name, "texts without control characters")
+    return found
 
 
 _READ: dict[str, Callable[[Field, Any], Any]] = {

@@ -3,7 +3,7 @@
 States: waiting → handed (given to a worker under a lease) → done; cancelled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -54,20 +54,27 @@ def set_timer(
     """Set the one timer of this kind and subject, or move it.
 
     No permission of its own: who wants it wrote what it follows from."""
-    tx.execute(
-        _set(tx.dialect),
+    set_timers(tx, kind, {subject_id: (due_at, data or {})})
+
+
+def set_timers(tx: Tx, kind: str, wanted: Mapping[str, tuple[datetime, Mapping[str, Any]]]) -> None:
+    """Set or move the timers of many subjects: {subject: (due, data)}."""
+    rows = [
         {
             "id": new_id(),
             "kind": kind,
             "subject_id": subject_id,
             "due_at": due_at,
-            "data": dict(data or {}),
+            "data": dict(data),
             "state": "waiting",
             "lease_until": None,
             "attempts": 0,
             "created_at": tx.now,
-        },
-    )
+        }
+        for subject_id, (due_at, data) in wanted.items()
+    ]
+    if rows:
+        tx.execute(_set(tx.dialect), rows)
 
 
 _cancel = timers.delete().where(
@@ -78,6 +85,12 @@ _cancel = timers.delete().where(
 def cancel_timer(tx: Tx, kind: str, subject_id: str) -> None:
     """Drop a timer, if it is set."""
     tx.execute(_cancel, {"timer_kind": kind, "subject": subject_id})
+
+
+def cancel_timers(tx: Tx, kind: str, subjects: Iterable[str]) -> None:
+    """Drop the timers of many subjects."""
+    if rows := [{"timer_kind": kind, "subject": subject} for subject in subjects]:
+        tx.execute(_cancel, rows)
 
 
 def hand_out(tx: Tx, limit: int = 100) -> list[Record]:

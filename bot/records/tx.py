@@ -124,6 +124,31 @@ class Tx:
             }
         )
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail alone: what it wrote is undone, its events and notices with it."""
+        self.flush()  # what came before stays, and stands before it in the log
+        notices = list(self.notices)
+        try:
+            with self.connection.begin_nested():
+                yield
+                self.flush()
+        except BaseException:
+            self._events, self._later, self._upserts = [], [], {}
+            self.notices[:] = notices
+            raise
+
+    @contextmanager
+    def acting(self, actor: Actor, *, correlation_id: str = "", reason: str = "") -> Iterator[None]:
+        """A part that is done in somebody else's name."""
+        before = self.actor, self.correlation_id, self.reason
+        self.actor = actor
+        self.correlation_id, self.reason = correlation_id or before[1], reason or before[2]
+        try:
+            yield
+        finally:
+            self.actor, self.correlation_id, self.reason = before
+
     def later(
         self, statement: sa.UpdateBase, parameters: Mapping[str, Any], lost: Exception | None = None
     ) -> None:
@@ -140,19 +165,6 @@ class Tx:
     def update_later(self, update: RowUpdate, rows: Sequence[Mapping[str, Any]]) -> None:
         """Update rows at the end, like `later`."""
         self._later.append(update.of(self.dialect, rows))
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """A part that may fail by itself: what it wrote, and was to write and tell, is undone."""
-        told, waiting, noticed = len(self._events), len(self._later), len(self.notices)
-        upserts = {key: dict(rows) for key, rows in self._upserts.items()}
-        try:
-            with self.connection.begin_nested():
-                yield
-        except BaseException:
-            del self._events[told:], self._later[waiting:], self.notices[noticed:]
-            self._upserts = upserts
-            raise
 
     def upsert_later(
         self,

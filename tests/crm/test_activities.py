@@ -17,7 +17,7 @@ from bot.crm.feed import feed_value, read_feed, user_of_feed
 from bot.crm.notification import NOTIFICATION
 from bot.crm.occurrence import FollowUp, change_future, complete, delete_future
 from bot.crm.reminders import OVERDUE, REMINDER
-from bot.crm.user import actor_for_user, add_user
+from bot.crm.user import actor_by_id, add_user
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound
 from bot.pipeline.timers import fire
 from bot.records import timer
@@ -41,7 +41,7 @@ def _at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def user(store: Store, name: str, role: str = "rep", team: str | None = None) -> Actor:
     def make(tx: Tx) -> Actor:
-        made = actor_for_user(tx, add_user(tx, f"{name}@example.com", role, team=team))  # type: ignore[arg-type]
+        made = actor_by_id(tx, add_user(tx, f"{name}@example.com", role, team=team))  # type: ignore[arg-type]
         assert made is not None
         return made
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bot.crm.contact import add_contact
 from bot.crm.file import EXPIRY, FILE, FILE_VERSION, add_file, add_version, clean_name, find_version
 from bot.crm.notification import NOTIFICATION
-from bot.crm.user import actor_for_user, add_user
+from bot.crm.user import actor_by_id, add_user
 from bot.errors import Forbidden, InvalidInput, NotFound
 from bot.pipeline.timers import fire
 from bot.records import timer
@@ -26,7 +26,7 @@ ONE, TWO = "media:" + "1" * 64, "media:" + "2" * 64
 
 
 def _user(tx: Tx, name: str, role: Any, team: str) -> Actor:
-    made = actor_for_user(tx, add_user(tx, f"{name}@example.com", role, team=team))
+    made = actor_by_id(tx, add_user(tx, f"{name}@example.com", role, team=team))
     assert made is not None
     return made
 

@@ -6,10 +6,15 @@ What is expected is said here once more, in plain Python and independently of bo
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION
+from bot.ids import new_id
 from bot.records.actor import ROLES, SYSTEM
+from bot.records.change import create_record
 from bot.records.query import Query, page
 from bot.records.store import Store
+from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.web.api.kinds import KINDS
 from bot.web.api.routes import ROUTES, WITH_TIMELINE, Route
@@ -32,6 +37,9 @@ MAY_READ = {
     "users": EVERYBODY,
     "teams": EVERYBODY,
     "channel_accounts": {"manager", "admin"},
+    "rules": {"manager", "admin"},
+    "rule_versions": {"manager", "admin"},
+    "rule_runs": {"manager", "admin"},
     "templates": EVERYBODY,
     "notifications": EVERYBODY,
 }
@@ -126,9 +134,24 @@ def test_the_matrix_knows_every_kind() -> None:
     assert set(MAY_READ) == {kind.entity.name for kind in KINDS.values()}
 
 
+def with_a_rule(tx: Tx, business: Business) -> None:
+    """A rule, its version, and a run of it."""
+    tell = {"action": "notify", "to": ["owner"], "text": "Look"}
+    whose = {"run_as_id": business.users["self"]}
+    rule = {"name": "R", "entity": "leads", "trigger": "created", "actions": [tell], **whose}
+    rule_id = business.keep("rules", "self", create_record(tx, RULE, rule)["id"])
+    tx.flush()
+    version = tx.execute(sa.select(RULE_VERSION.table.c.id)).scalar_one()
+    business.keep("rule_versions", "self", version)
+    run = {"id": business.keep("rule_runs", "self", new_id()), "rule_id": rule_id, "rule_version": 1, **whose}
+    of = {"entity": "leads", "record_id": business.rows["leads"]["self"], "chain": [], "started_at": tx.now}
+    tx.execute(RULE_RUN.table.insert(), {**run, **of, "state": "done", "tries": 1})
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_who_sees_what(store: Store, role: str) -> None:
     business = store.write_now(found, SYSTEM, role)
+    store.write_now(with_a_rule, SYSTEM, business)
     async with serving(store, settings=Settings(api_rate=0)) as client:
         key = bearer(business.keys[role])
 

@@ -1,0 +1,35 @@
+"""Messages that the business starts: a nudge, what a rule says. The gate is asked first, and again when the
+message is about to leave.
+"""
+
+import sqlalchemy as sa
+
+from bot.conversations import gate, inbox
+from bot.conversations.lane import lanes
+from bot.ids import new_id
+from bot.pipeline.runtime import Runtime
+from bot.records.tx import Record, Tx
+
+
+def ask_gate(tx: Tx, runtime: Runtime, conversation: Record) -> gate.Verdict:
+    """Whether the business may write now; `conversation` as `read_conversation` reads it."""
+    stopped = sa.select(lanes.c.stopped_at).where(lanes.c.id == conversation["lane_id"])
+    recipient = gate.Recipient(
+        blocked=conversation["contact_blocked"],
+        stopped=tx.execute(stopped).scalar() is not None,
+        last_inbound_at=conversation["last_inbound_at"],
+        last_business_at=conversation["last_business_at"],
+        time_zone=runtime.profile.time_zone,
+    )
+    features = runtime.features(conversation["channel_account_id"])
+    return gate.check("business", recipient, features, tx.now)
+
+
+def write_first(tx: Tx, conversation: Record, text: str) -> str:
+    """Put a text into the conversation's lane; returns the id its message will have."""
+    message_id = new_id()
+    payload = {"message_id": message_id, "conversation_id": conversation["id"], "text": text}
+    account, lane_id = conversation["channel_account_id"], conversation["lane_id"]
+    inbox.append(tx, [inbox.NewEvent(account, f"nudge:{message_id}", "nudge", payload, lane_id)])
+    tx.notify("lane", lane_id)
+    return message_id

@@ -34,8 +34,8 @@ def create(tx: Tx, entity: Entity, values: Mapping[str, Any], *, reason: str = "
     if entity.prepare is not None:
         entity.prepare(tx, None, given)
     check_rules(tx, entity, None, given)
-    if entity.number_prefix:
-        given.setdefault("number", next_number(tx, entity.name))
+    if entity.number_prefix and "number" not in given:
+        given["number"] = next_number(tx, entity.name)
     record_id: str = given.setdefault("id", new_id())
     given.setdefault("created_at", tx.now)
     given.setdefault("updated_at", tx.now)

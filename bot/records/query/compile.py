@@ -14,7 +14,7 @@ from bot.records.permissions import row_filter, ways_of_seeing
 from bot.records.query import keyset
 from bot.records.query.conditions import bound_type, bound_value, clause, sort_key
 from bot.records.query.fields import Found, find_field, look_up, reachable
-from bot.records.query.model import Query, moving
+from bot.records.query.model import Matches, Query, moving
 from bot.records.query.scope import Ask, Clause, Scope
 from bot.storage import Id
 
@@ -116,7 +116,9 @@ def _statement(query: Query, empty: tuple[bool, ...], entity: Entity, ask: Ask) 
     keys = [(scope.find(key.field), key.descending) for key in query.order]
     own = (*_own_names(scope, query.fields), *(key.path for key, _ in keys if not key.steps))
     shape = _Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted)
-    ways = ways_of_seeing(ask.actor, entity) if query.limit is not None else ()
+    # Several words are looked up in the search index once, not once for each way of seeing.
+    looked_up = any(isinstance(part, Matches) and " " in part.text.strip() for part in query.where)
+    ways = ways_of_seeing(ask.actor, entity) if query.limit is not None and not looked_up else ()
     if ways:
         # Any of several ways to see a row is one condition that no index serves: to a list of few records
         # the database would read all. So each way gives its own first rows, and the page is chosen of them.

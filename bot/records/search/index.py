@@ -89,8 +89,14 @@ def matching(dialect: str, kind: str, among: Sequence[Source], text: str) -> sa.
     asked = [words] if len(among) == 1 else [[word] for word in words]
     first, *others = (_having(dialect, kind, among, part) for part in asked)
     for other in others:
-        first = first.where(first.selected_columns[0].in_(other))
-    return first
+        first = first.where(first.selected_columns[0].in_(_apart(dialect, other)))
+    return _apart(dialect, first) if others else first
+
+
+def _apart(dialect: str, chosen: sa.Select[tuple[str]]) -> sa.Select[tuple[str]]:
+    """PostgreSQL is to find the records of each word by its index: it thinks a word cheap to look for in
+    every record, and would for two."""
+    return chosen.offset(sa.literal_column("0")) if dialect == "postgresql" else chosen
 
 
 def _having(

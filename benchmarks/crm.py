@@ -2,30 +2,21 @@
 PostgreSQL at N contacts (measured at 100,000 on the way when N is more) and on SQLite at a fifth of N.
 """
 
-import asyncio
-import gc
 import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import sqlalchemy as sa
-
+from benchmarks.crm_data import BUSY_EVERY, NAMES, record_id
 from benchmarks.crm_data import CONTACT as CONTACT_ID
-from benchmarks.crm_data import BUSY_EVERY, NAMES, fill, record_id
 from benchmarks.crm_floor import PostgresFloor, SqliteFloor
-from benchmarks.crm_http import rates
-from benchmarks.rig import databases, opened, percentile
 from bot.app import App
 from bot.crm.contact import CONTACT
 from bot.crm.opportunity import OPPORTUNITY
 from bot.crm.timeline import timeline
-from bot.crm.user import add_user
-from bot.records.actor import SYSTEM, Actor
+from bot.records.actor import Actor
 from bot.records.change import create_record
-from bot.records.query import Query, one, page, parse, parse_summary, summary
+from bot.records.query import one, page, parse, parse_summary, summary
 from bot.records.search.fold import wanted
 from bot.records.show import shown
 from bot.records.tx import Tx
@@ -64,7 +55,10 @@ class Business:
             "get": (lambda tx: shown(tx, CONTACT, [one(tx, CONTACT, somebody)]), (somebody,)),
             "search": (lambda tx: _list(tx, f'~ "{name}"'), (terms,)),
             "timeline": (lambda tx: timeline(tx, CONTACT, {"id": busy}), (busy,)),
-            "create": (lambda tx: create_record(tx, CONTACT, {"name": name, "phones": [phone]}), (name, phone)),
+            "create": (
+                lambda tx: create_record(tx, CONTACT, {"name": name, "phones": [phone]}),
+                (name, phone),
+            ),
             "pipeline": (_pipeline, ()),
         }
 

@@ -67,13 +67,13 @@ MAY_WRITE: dict[str, tuple[set[str], set[str], set[str]]] = {
     "articles": (EVERYBODY - {"rep"}, EVERYBODY - {"rep"}, _HEADS),
     "categories": (_HEADS, _HEADS, _HEADS),
     "shares": (_SELLERS, _SELLERS, _SELLERS),
-    **{
-        name: (_ADMIN, _ADMIN, _ADMIN)
-        for name in (
+    **dict.fromkeys(
+        (
             *("users", "teams", "territories", "territory_members"),
             *("custom_fields", "validation_rules", "access_rules"),
-        )
-    },
+        ),
+        (_ADMIN, _ADMIN, _ADMIN),
+    ),
 }
 """Who may make, change and delete (and restore) records by values."""
 MAY: dict[str, set[str]] = {
@@ -198,7 +198,7 @@ def filled(path: str) -> str:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_every_route_asks_for_permission(store: Store, role: str) -> None:
-    """Who may not do something to a kind gets 403 for the whole of it, before anything is looked up; who may is
+    """Who may not do something to a kind gets 403 before anything is looked up; who may is
     told what is wrong with a request that names nothing."""
     key = store.write_now(keys_of_every_role, SYSTEM)[role]
     async with serving(store, settings=Settings(api_rate=0)) as client:

@@ -201,7 +201,10 @@ def _seen(tx: Tx, event: Record, changes: Mapping[str, Any]) -> dict[str, Any] |
         spec = entity.fields.get(name)
         if spec is not None and spec.type == "money":
             fixed = spec.currency if spec.currency not in entity.fields else ""
-            code = fixed or event["currency"] or business_currency(tx)
-            pair = [None if value is None else to_major(value, code) for value in pair]
+            codes = [None, None] if fixed else changes.get(spec.currency) or [event["currency"]] * 2
+            pair = [
+                None if value is None else to_major(value, fixed or code or business_currency(tx))
+                for value, code in zip(pair, codes, strict=True)
+            ]
         shown[name] = pair
     return shown or None

@@ -235,7 +235,7 @@ async def test_many_at_once_each_with_its_result(shop: Shop) -> None:
     told = await api.post(
         "contacts/bulk", {"atomic": True, "rows": [rows[0] | {"values": {"name": "Sita"}}, rows[1]]}
     )
-    assert (told.status, told.body["row"], told.body["field"]) == (400, 1, "nmae")
+    assert (told.status, told.body["row"], told.body["problem"]["field"]) == (409, 1, "nmae")
     assert not (await api.get("contacts", where="name ~ Sita"))["data"]
     for body in (
         {"rows": []},

@@ -23,7 +23,7 @@ class Limiter:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> tuple[int, dict[str, str]]:
-        """Count a request: how many seconds it comes too early, 0 where it may go on, and the headers that
+        """Count a request: how many seconds it comes too early (0: it may go on), and the headers that
         say what is left (draft-ietf-httpapi-ratelimit-headers-10)."""
         if not self.rate:
             return 0, {}

@@ -40,7 +40,7 @@ NEW_KEY = Body(
     {
         "name": Text("What the key is for.", "The web shop", 100, required=False),
         "scopes": Text(
-            "What it is limited to: a kind of record (or `*`), and `read` or `write`. None: all its user may",
+            "What it is limited to: kinds of record (or `*`) to `read` or `write`; none: all its user may.",
             "contacts:read",
             required=False,
             values=tuple(f"{kind}:{verb}" for kind in ("*", *ENTITIES) for verb in ("read", "write")),

@@ -31,9 +31,11 @@ def _shown(tx: Tx, entries: list[Entry]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for kind, name in _KINDS.items():
         some = [entry.row for entry in entries if entry.kind == kind]
-        for row, record in zip(some, shown(tx, tx.schema.entity(name), some), strict=True):
+        # An event's changes come as the actor may see them; there is nothing more to read for them.
+        bare = [{**row, "changes": None} for row in some] if kind == "event" else some
+        for row, record in zip(some, shown(tx, tx.schema.entity(name), bare), strict=True):
             if kind == "event":
-                record["erased"] = row["erased"]
+                record |= {"changes": row["changes"], "erased": row["erased"]}
             rows[row["id"]] = record
     return [
         {

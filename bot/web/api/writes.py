@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.errors import ConfigurationInvalid, InvalidInput, SamvadError, Unavailable
+from bot.errors import ConfigurationInvalid, Conflict, InvalidInput, SamvadError, Unavailable
 from bot.ids import is_id
 from bot.records.change import change_record, create_record, delete_record, restore_record
 from bot.records.entity import Entity
@@ -104,7 +104,11 @@ def _one_of_many(tx: Tx, entity: Entity, row: dict[str, Any], place: int, atomic
     except SamvadError as error:
         error.data["row"] = place
         if atomic:
-            raise
+            raise Conflict(
+                f"Row {place} was refused, so none was done: {error.message}",
+                row=place,
+                problem=problem_of(error),
+            ) from error
         return {"status": error.status, "id": row.get("id"), "version": None, "problem": problem_of(error)}
 
 

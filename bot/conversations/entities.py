@@ -22,6 +22,7 @@ from bot.crm.opportunity import OPPORTUNITY, STAGE
 from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
 from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
 from bot.crm.user import TEAM, USER
+from bot.crm.view import VIEW
 from bot.records import definitions, shares
 from bot.records.actor import Actor
 from bot.records.defining import prepare_access, prepare_field, prepare_rule
@@ -107,6 +108,7 @@ ENTITIES: dict[str, Entity] = {
         CHANNEL_ACCOUNT,
         TEMPLATE,
         NOTIFICATION,
+        VIEW,
         BUSINESS_PROFILE,
     )
 }

@@ -23,6 +23,7 @@ from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
 from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION
 from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
 from bot.crm.user import TEAM, USER
+from bot.crm.view import VIEW
 from bot.records import definitions, shares
 from bot.records.actor import Actor
 from bot.records.defining import prepare_access, prepare_field, prepare_rule
@@ -105,6 +106,7 @@ ENTITIES: dict[str, Entity] = {
         CHANNEL_ACCOUNT,
         TEMPLATE,
         NOTIFICATION,
+        VIEW,
         BUSINESS_PROFILE,
     )
 }

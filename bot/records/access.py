@@ -15,7 +15,7 @@ _RW = frozenset({"read", "create", "update"})
 _R = frozenset({"read"})
 _NONE: frozenset[str] = frozenset()
 _EVERYBODY_READS = {"agent": _R, "rep": _R, "manager": _R, "marketer": _R}
-_EVERYBODY_KEEPS = {"agent": _ALL, "rep": _ALL, "manager": _ALL, "marketer": _ALL}
+_EVERYBODY_KEEPS: dict[str, frozenset[str]] = {"agent": _ALL, "rep": _ALL, "manager": _ALL, "marketer": _ALL}
 
 # entity -> role -> actions. What is not here is forbidden. Admins may do everything.
 TABLE: dict[str, dict[str, frozenset[str]]] = {
@@ -55,6 +55,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "outbox": {"agent": _RW, "rep": _RW, "manager": _RW},
     "business": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
     "timers": {"manager": _R},
+    "views": _EVERYBODY_KEEPS,
     "notifications": {"agent": _RW, "rep": _RW, "manager": _RW, "marketer": _RW},
 }
 # The bot serves one contact at a time and writes only these.

@@ -198,6 +198,7 @@ def entity(
         sa.Column("version", sa.Integer, nullable=False, default=1),
     )
     if main:
+        sa.Index(f"ix_{name}_updated", table.c.updated_at, table.c.id)  # what changed last, in a list's order
         options["internal"] = (*options.get("internal", ()), "custom")
         options = {"takes": EVERYTHING, "notice": name, **options}
     return describe(name, table, **options)

@@ -13,6 +13,7 @@ from bot.web.console import (
     sign_in,
 )
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
+from bot.web.console.records.routes import routes as record_routes
 from bot.web.pages.site import install
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -64,6 +65,7 @@ def setup(web_app: web.Application) -> None:
             web.get(f"/console/articles/{_ID}", articles.editor),
             web.post(f"/console/articles/{_ID}", articles.save),
             *_channels(),
+            *record_routes(),
             web.get("/console/notifications", notifications.notifications),
             web.post("/console/notifications/read", notifications.read_all),
             web.get("/console/bell", notifications.bell),

@@ -18,6 +18,7 @@ from bot.crm.user import actor_for_session
 from bot.errors import Forbidden, NotSignedIn, SamvadError, TooLarge
 from bot.records.actor import SYSTEM, Actor
 from bot.records.permissions import allowed
+from bot.web.console.records.layout import ROOMS, SETTINGS
 from bot.web.keys import APP
 from bot.web.pages.site import STAFF_LANGUAGES, pick_language, render
 
@@ -144,6 +145,9 @@ def show(
         status=status,
         viewer=viewer.actor,
         sees=partial(allowed, viewer.actor, "read"),
+        keeps=partial(allowed, viewer.actor, "update"),
+        record_rooms=ROOMS,
+        setting_rooms=SETTINGS,
         csrf=viewer.csrf,
         languages=STAFF_LANGUAGES,
         here=request.path_qs,

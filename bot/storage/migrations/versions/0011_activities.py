@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from bot.ids import new_id
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -6,3 +6,6 @@ import "./live.js";
 import "./page.js";
 import "./attach.js";
 import "./picker.js";
+import "./records.js";
+import "./lookup.js";
+import "./board.js";

@@ -1,0 +1,64 @@
+"""Every page and button of records: the one table of their routes."""
+
+from aiohttp import web
+
+from bot.web.console.records import (
+    access,
+    board,
+    bulk,
+    doings,
+    export,
+    form,
+    list,
+    lookup,
+    record,
+    staff,
+    timeline,
+    views,
+)
+from bot.web.console.records.common import ROOT
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_KIND = f"{ROOT}/{{kind:[a-z_]{{1,40}}}}"
+_ONE = f"{_KIND}/{{id:{_UUID}}}"
+_FIELD = f"{_ONE}/fields/{{name:[a-z][a-z0-9_]{{0,59}}}}"
+
+
+def routes() -> tuple[web.RouteDef, ...]:
+    """Every page and button of records."""
+    return (
+        web.get(access.PATH, access.matrix),
+        web.get(f"{access.PATH}/{{kind:[a-z_]{{1,40}}}}", access.fields),
+        web.post(f"{access.PATH}/{{kind:[a-z_]{{1,40}}}}", access.set_kind),
+        web.post(f"{access.PATH}/{{kind:[a-z_]{{1,40}}}}/fields", access.set_fields),
+        web.get(f"{ROOT}/users/{{id:{_UUID}}}/account", staff.account),
+        web.post(f"{ROOT}/users/{{id:{_UUID}}}/leave", staff.leave),
+        web.post(f"{ROOT}/users/{{id:{_UUID}}}/return", staff.come_back),
+        web.post(f"{ROOT}/users/{{id:{_UUID}}}/keys", staff.make_key),
+        web.post(f"{ROOT}/users/{{id:{_UUID}}}/keys/{{key:{_UUID}}}/end", staff.end_key),
+        web.post(f"{ROOT}/users/{{id:{_UUID}}}/password", staff.password),
+        web.get(f"{ROOT}/opportunities/board", board.board),
+        web.post(f"{ROOT}/opportunities/{{id:{_UUID}}}/stage", board.move),
+        web.post(f"{ROOT}/activities/{{id:{_UUID}}}/done", doings.finish),
+        web.get(_KIND, list.records),
+        web.post(_KIND, form.create),
+        web.get(f"{_KIND}/new", form.new),
+        web.get(f"{_KIND}/lookup", lookup.lookup),
+        web.get(f"{_KIND}/export", export.export),
+        web.post(f"{_KIND}/bulk", bulk.bulk),
+        web.post(f"{_KIND}/views", views.save),
+        web.post(f"{_KIND}/views/default", views.make_default),
+        web.post(f"{_KIND}/views/{{view:{_UUID}}}/remove", views.remove),
+        web.get(_ONE, record.record),
+        web.post(_ONE, form.change),
+        web.get(f"{_ONE}/edit", form.edit),
+        web.get(f"{_ONE}/facts", form.show_record),
+        web.get(_FIELD, form.field),
+        web.post(_FIELD, form.change_field),
+        web.get(f"{_ONE}/timeline", timeline.show_timeline),
+        web.get(f"{_ONE}/activities", doings.form),
+        web.post(f"{_ONE}/activities", doings.add),
+        web.post(f"{_ONE}/share", doings.share),
+        web.post(f"{_ONE}/delete", record.remove),
+        web.post(f"{_ONE}/restore", record.bring_back),
+    )

@@ -43,9 +43,9 @@ def one_form(tx: Tx, _before: Record | None, values: dict[str, Any]) -> None:
         values["value"] = read(tx, values["value"], "value")
 
 
-def only_claims(_tx: Tx, identity: Record) -> None:
-    """What a channel proved stays: messages from there are this contact's."""
-    if identity["verified"]:
+def only_claims(tx: Tx, identity: Record) -> None:
+    """Staff take off what was only claimed; what a channel proved stays, for messages come from there."""
+    if identity["verified"] and tx.actor.kind == "user":
         raise Conflict("The channel proved this address; it cannot be taken off", reason="verified")
 
 

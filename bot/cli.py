@@ -272,7 +272,7 @@ def bench(
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
     contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn, webhook and crm against the same work's bare statements, storm, crash and rules by count."""
+    """Measure: turn, webhook and crm against the same work by hand, storm, crash and rules by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

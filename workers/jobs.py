@@ -80,7 +80,7 @@ def _mailed(tx: Tx, notification_id: str) -> None:
 
 
 def housekeeping() -> dict[str, int]:
-    """Once an hour: drop old event keys, sent rows, runs of rules and files, make partitions, write series further."""
+    """Once an hour: drop old event keys, sent rows, runs of rules and files; partitions and series go on."""
 
     async def work(app: App) -> dict[str, int]:
         done = await app.store.run(_tidy, SYSTEM) | await _tidy_files(app)

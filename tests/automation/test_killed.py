@@ -37,7 +37,7 @@ def test_a_killed_worker_leaves_nothing_half_done(scene: Scene, tmp_path: Path) 
     scene.do(fill)
     url, keys = scene.store.database.url, scene.store.keys._database.url
     given = [one.render_as_string(hide_password=False) for one in (url, keys)]
-    command = [sys.executable, str(Path(__file__).with_name("killed.py")), *given, str(tmp_path), "700"]
+    command = [sys.executable, str(Path(__file__).with_name("killed.py")), *given, str(tmp_path), "1600"]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     begun = len(scene.rows(RULE_RUN))
     assert 0 < begun < EVENTS // 2 and begun == len(scene.rows(ACTIVITY, body="", kind="task"))

@@ -95,9 +95,9 @@ def test_the_same_value_has_the_same_place() -> None:
 
 async def test_time_out_error_and_nonsense_are_none(emulator: LLMEmulator) -> None:
     outcomes: list[str] = []
-    llm = LLM(emulator.base_url, "", "m", 0.3, lambda prompt, outcome, seconds: outcomes.append(outcome))
+    llm = LLM(emulator.base_url, "", "m", 1.0, lambda prompt, outcome, seconds: outcomes.append(outcome))
     values = {"question": "q", "passages": [], "language": "English"}
-    emulator.delay = 2.0
+    emulator.delay = 5.0
     assert await llm.structured("answer", SCHEMA, **values) is None
     emulator.delay = 0.0
     emulator.answer = "not json"

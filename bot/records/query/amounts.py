@@ -13,11 +13,19 @@ SCALES = {
     **dict.fromkeys(("crore", "crores", "cr"), 10**7),
     **dict.fromkeys(("billion", "bn"), 10**9),
 }
-SYMBOLS = {"₹": "INR", "৳": "BDT", "€": "EUR", "£": "GBP", "$": "USD", "rs": "", "rs.": ""}
+SYMBOLS = {
+    "₹": "INR",
+    "\N{BENGALI RUPEE SIGN}": "BDT",
+    "€": "EUR",
+    "£": "GBP",
+    "$": "USD",
+    "rs": "",
+    "rs.": "",
+}
 """`Rs` is the rupee of whose business it is."""
 MOST = Decimal(10**14)
 _AMOUNT = re.compile(
-    r"(?P<front>[a-z]{3}|rs\.?|[₹৳€£$])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
+    r"(?P<front>[a-z]{3}|rs\.?|[₹\N{BENGALI RUPEE SIGN}€£$])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
     r"(?P<scale>[a-z]+)?(?: (?P<back>[a-z]{3}))?"
 )
 

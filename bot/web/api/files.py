@@ -46,9 +46,10 @@ class _Form:
 
 def setup(web_app: web.Application) -> None:
     """Register the routes that carry files."""
-    web_app.router.add_post(ROOT, _upload)
-    web_app.router.add_post(f"{ROOT}/{{id}}/versions", _replace)
-    web_app.router.add_get(f"{ROOT}/{{id}}/content", _download)
+    for (method, path), handler in ROUTES.items():
+        web_app.router.add_route(method, path, handler)
+        if method == "GET":
+            web_app.router.add_route("HEAD", path, handler)
 
 
 async def _upload(request: web.Request) -> web.StreamResponse:
@@ -275,3 +276,11 @@ def _operation(name: str, summary: str, path: list[Described], may: str) -> Desc
 def _refused(*more: str) -> dict[str, Any]:
     statuses = sorted({"400", "401", "403", "429", "500", "503", *more})
     return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+ROUTES = {
+    ("POST", ROOT): _upload,
+    ("POST", f"{ROOT}/{{id}}/versions"): _replace,
+    ("GET", f"{ROOT}/{{id}}/content"): _download,
+}
+"""Beside those of `bot.web.api.routes`: their bodies and answers are bytes, not values."""

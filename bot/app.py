@@ -5,8 +5,9 @@ Nothing is built at import. `open_app` closes what it opened when a later part f
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -30,6 +31,7 @@ from bot.knowledge.answer import Answer
 from bot.knowledge.compose import compose
 from bot.knowledge.library import Library
 from bot.llm import LLM
+from bot.logs import logger
 from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import Parsed
@@ -42,12 +44,15 @@ from bot.records.definitions import CHANGED
 from bot.records.keys import KeyRing, derive
 from bot.records.own_index import index_own_fields
 from bot.records.search.fill import fill_step
-from bot.records.store import Store
+from bot.records.store import Store, explain
 from bot.records.tokens import Tokens
 from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.storage import Database
 from bot.storage.migrate import load_secret, upgrade
+
+_log = logger("app")
+_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -159,8 +164,12 @@ async def open_app(
             stack.push_async_callback(app.pipe.close)
             await app.pipe.open()
             app.connections.serve(app.pipe)
-            stack.callback(asyncio.create_task(_fill_search(app)).cancel)
-        for work in (_watch_articles(app), _watch_definitions(app), app.connections.watch()):
+        for work in (
+            _watch_articles(app),
+            _watch_definitions(app),
+            _follow_definitions(app),
+            app.connections.watch(),
+        ):
             stack.callback(asyncio.create_task(work).cancel)
         yield app
 
@@ -248,21 +257,29 @@ async def _watch_articles(app: App) -> None:
 
 
 async def _watch_definitions(app: App) -> None:
-    def index() -> None:
-        index_own_fields(app.store.database, app.store.schema)
-
-    await app.store.aside(index)
+    """Follow what admins define for as long as the process runs: who may do what hangs on it."""
     async for notice in app.bus.listen():
-        if notice is None or notice.topic == CHANGED:
-            await app.store.aside(app.store.reload_schema)
-        if notice is not None and notice.topic == CHANGED:
-            await app.store.aside(index)
-            if app.pipe is not None:
-                await _fill_search(app)
+        while notice is None or notice.topic == CHANGED:
+            try:
+                await app.store.aside(app.store.reload_schema)
+                break
+            except Exception as error:  # the database may be away: look again until it is back
+                _log.error("definitions_unread", error=explain(error))
+                await asyncio.sleep(_AGAIN_S)
 
 
-async def _fill_search(app: App) -> None:
-    """Records older than the search index are entered while the program runs."""
-    with suppress(Unavailable):  # the next start, or the next change of the definitions, goes on
-        while await app.store.run(fill_step, SYSTEM):
-            pass
+async def _follow_definitions(app: App) -> None:
+    """Index the admins' own fields, and enter records older than the search index, at the start and whenever
+    the schema is another one. Slow work, beside what listens."""
+    done: object = None
+    while True:
+        schema = app.store.schema
+        if schema is not done:
+            try:
+                await app.store.aside(partial(index_own_fields, app.store.database, schema))
+                while app.pipe is not None and await app.store.run(fill_step, SYSTEM):
+                    pass
+                done = schema
+            except Exception as error:
+                _log.error("definitions_not_followed", error=explain(error))
+        await asyncio.sleep(_AGAIN_S)

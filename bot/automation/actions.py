@@ -18,6 +18,7 @@ from bot.errors import InvalidInput, NotFound
 from bot.ids import new_id
 from bot.pipeline.business import ask_gate, write_first
 from bot.pipeline.load import read_conversation
+from bot.pipeline.reminders import link_to
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.timers import escalate_case
 from bot.records.actor import SYSTEM
@@ -243,7 +244,7 @@ def _people(context: Context, record: Record, whom: str) -> list[str]:
 def _page_of(entity: Entity, record: Record) -> str:
     """Where the console shows the record."""
     conversation = record["id"] if entity is CONVERSATION else record.get("conversation_id")
-    return f"/console/conversations/{conversation}" if conversation else "/console"
+    return f"/console/conversations/{conversation}" if conversation else link_to(entity.name, record["id"])
 
 
 def _share(context: Context, given: Mapping[str, Any]) -> Outcome:

@@ -35,17 +35,19 @@ def timer_of(rule_id: str, record_id: str) -> str:
 
 
 def moment_of(rule: Rule, entity: Entity, record: Record, zone: tzinfo) -> datetime | None:
-    """When the rule falls due for this record; None while its field is empty. A day begins at midnight in the
-    business's zone."""
-    value = record.get(rule["due_field"])
-    if value is None:
+    """When the rule falls due for this record; None while its field is empty, or never. A day begins at
+    midnight in the business's zone."""
+    spec, value = entity.fields.get(rule["due_field"]), record.get(rule["due_field"])
+    if spec is None or value is None:  # admins may have removed a field of their own
         return None
     if isinstance(value, str):  # an own field
-        spec = entity.fields[rule["due_field"]]
         value = date.fromisoformat(value) if spec.type == "date" else datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         value = datetime.combine(value, time.min, zone)
-    moment: datetime = value + timedelta(minutes=rule["due_minutes"])
+    try:
+        moment: datetime = value + timedelta(minutes=rule["due_minutes"])
+    except OverflowError:  # later than there is time
+        return None
     return moment
 
 

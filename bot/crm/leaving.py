@@ -8,6 +8,7 @@ from bot.crm.api_key import revoke_keys_of
 from bot.crm.case import CASE
 from bot.crm.lead import LEAD, OPEN
 from bot.crm.opportunity import OPPORTUNITY
+from bot.crm.series import hand_over
 from bot.crm.user import USER, console_sessions, require_another_admin
 from bot.errors import Conflict, InvalidInput, NotFound
 from bot.records.bulk import change_all
@@ -78,6 +79,8 @@ def deactivate(
         values = {column: owner, "team_id": team}
         where = _mine(entity, column, user_id, still_open)
         moved[entity.name] = change_all(tx, entity, where, values, reason="their owner left")
+    if to is not None:
+        hand_over(tx, user_id, *to)
     revoke_keys_of(tx, user_id)
     tx.execute(console_sessions.delete().where(console_sessions.c.user_id == user_id))
     update(tx, USER, user, {"active": False}, action="deactivated")

@@ -229,3 +229,11 @@ def end_before(tx: Tx, row: Record, rule: str | None) -> None:
         shown = table.update().where(table.c.series_id == row["id"])
         tx.execute(shown.values(rrule=rule))
     tx.execute(series.update().where(series.c.id == row["id"]).values(**values))
+
+
+def hand_over(tx: Tx, user_id: str, owner_id: str | None, team_id: str | None) -> None:
+    """What is still to come of a user's series belongs to somebody else from now on."""
+    for row in tx.rows(sa.select(series).where(series.c.ended.is_(False), series.c.template.is_not(None))):
+        if row["template"].get("owner_id") == user_id:
+            template = {**row["template"], "owner_id": owner_id, "team_id": team_id}
+            tx.execute(series.update().where(series.c.id == row["id"]).values(template=template))

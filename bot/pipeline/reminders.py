@@ -27,7 +27,7 @@ def say_moment(moment: datetime, zone: str, lang: str) -> str:
 
 def link_to(kind: str, record_id: str) -> str:
     """The console's page of a record."""
-    return f"/console/{kind}/{record_id}"
+    return f"/console/records/{kind}/{record_id}"
 
 
 def _open(tx: Tx, row: Record) -> Record | None:

@@ -16,6 +16,7 @@ from bot.crm.user import staff_to_tell
 from bot.pipeline import files, reminders
 from bot.pipeline.business import ask_gate, write_first
 from bot.pipeline.load import read_conversation
+from bot.pipeline.reminders import link_to
 from bot.pipeline.runtime import Runtime
 from bot.records import timer
 from bot.records.tx import Record, Tx
@@ -118,7 +119,9 @@ def escalate_case(tx: Tx, case: Record) -> int:
     if level >= len(LEVELS):
         return level
     data = {"number": display_number(case["number"]), "subject": case["subject"], "level": level + 1}
-    link = f"/console/conversations/{case['conversation_id']}" if case["conversation_id"] else "/console"
+    link = link_to(CASE.name, case["id"])
+    if case["conversation_id"]:
+        link = f"/console/conversations/{case['conversation_id']}"
     _tell(tx, level, "notify.case_waiting", data, link)
     update(tx, CASE, case, {"escalation_level": level + 1}, action="escalated")
     return level + 1

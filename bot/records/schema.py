@@ -29,6 +29,8 @@ class Schema:
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """What admins call their own fields, by (kind, field)."""
+    stamp: tuple[tuple[str, int], ...] = ()
+    """(id, version) of every definition: another one where anything is defined otherwise."""
 
     def entity(self, name: str) -> Entity:
         """The record kind of this name. Raises NotFound."""
@@ -46,20 +48,25 @@ def load_schema(connection: sa.Connection, entities: Mapping[str, Entity]) -> Sc
     """The schema of this database: three small reads."""
     own: dict[str, dict[str, Field]] = {}
     labels: dict[tuple[str, str], str] = {}
-    for row in _live(connection, CUSTOM_FIELD, "position"):
+    fields, checks, cells = (list(_live(connection, entity, order)) for entity, order in _READ)
+    for row in fields:
         if row["entity"] in entities:
             own.setdefault(row["entity"], {})[row["name"]] = own_field(entities[row["entity"]], row)
             labels[row["entity"], row["name"]] = row["label"]
     rules: dict[str, tuple[Rule, ...]] = {}
-    for row in _live(connection, VALIDATION_RULE, "id"):
+    for row in checks:
         if row["active"]:
             rules[row["entity"]] = (*rules.get(row["entity"], ()), row)
-    access = with_rules(_live(connection, ACCESS_RULE, "id"))
+    access = with_rules(cells)
     full = {
         name: replace(entity, fields={**entity.fields, **own[name]}) if name in own else entity
         for name, entity in entities.items()
     }
-    return Schema(full, access, rules, labels)
+    stamp = tuple((row["id"], row["version"]) for row in (*fields, *checks, *cells))
+    return Schema(full, access, rules, labels, stamp)
+
+
+_READ = ((CUSTOM_FIELD, "position"), (VALIDATION_RULE, "id"), (ACCESS_RULE, "id"))
 
 
 def _live(connection: sa.Connection, entity: Entity, order: str) -> Iterator[Rule]:

@@ -57,8 +57,11 @@ class Store:
         self._announce(notices)
 
     def reload_schema(self) -> None:
-        """Read the definitions again: admins changed their fields, rules or who may do what."""
-        self.schema = self._read_schema()
+        """Read the definitions again: admins changed their fields, rules or who may do what. Where nothing
+        changed the schema stays, and with it all that was built for it."""
+        found = self._read_schema()
+        if found.stamp != self.schema.stamp:
+            self.schema = found
 
     def write_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in this thread: workers, the command line, tests."""

@@ -79,7 +79,10 @@ def update(
         return False
     _check_fields(tx, entity, given)
     if entity.prepare is not None:
+        asked = set(given)
         entity.prepare(tx, before, given)
+        # What was said counts, even where it was so before: a hook derives only what nobody speaks of.
+        given |= {name: value for name, value in values.items() if name in given and name not in asked}
     changes = {name: (before.get(name), value) for name, value in given.items() if before.get(name) != value}
     if not changes:
         return False

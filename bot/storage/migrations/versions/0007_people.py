@@ -26,6 +26,8 @@ def upgrade() -> None:
     for table, columns in ADDED.items():
         for name, kind in columns:
             op.add_column(table, sa.Column(name, kind))
+    # When a case ended was not kept: its last change is the nearest to it.
+    op.execute("UPDATE cases SET closed_at = updated_at WHERE status IN ('resolved', 'closed')")
 
 
 def downgrade() -> None:

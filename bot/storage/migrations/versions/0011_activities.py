@@ -240,6 +240,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # An earlier version does not know these timers.
+    op.execute("DELETE FROM timers WHERE kind IN ('activity_reminder', 'activity_overdue', 'file_expiry')")
     for name in (*TABLES, "activity_links"):
         op.drop_table(name)
     # What is about nothing is about itself: an earlier version shows it nowhere, and nothing is lost.

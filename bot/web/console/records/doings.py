@@ -4,8 +4,9 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.crm.occurrence import complete
 from bot.errors import InvalidInput
-from bot.records.change import change_record, create_record
+from bot.records.change import create_record
 from bot.records.entity import Entity
 from bot.records.shares import LEVELS
 from bot.records.sharing import share_record
@@ -90,15 +91,11 @@ async def form(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     return doing(request, viewer, kind_of(request, viewer), kind if kind in DOINGS else "note")
 
 
-def _finish(tx: Tx, record_id: str) -> None:
-    change_record(tx, tx.schema.entity("activities"), record_id, {"done_at": tx.now.isoformat()})
-
-
 @room
 async def finish(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST /console/records/activities/{id}/done."""
     record_id = request.match_info["id"]
-    await viewer.app.store.run(_finish, viewer.actor, record_id)
+    await viewer.app.store.run(complete, viewer.actor, record_id)
     return await show_facts(request, viewer, viewer.app.store.schema.entity("activities"), record_id)
 
 

@@ -1,6 +1,7 @@
 """Telephone numbers and mail addresses in their one form, and as the lists that a contact shows."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import phonenumbers
@@ -12,6 +13,7 @@ from bot.errors import Conflict, InvalidInput
 from bot.records.permissions import allowed, visible
 from bot.records.tx import Record, Tx
 from bot.records.write import create, delete, update
+from bot.storage.among import among, ids
 
 
 def normal_phone(text: str, country: str) -> str | None:
@@ -79,11 +81,16 @@ def _shown(row: Record) -> tuple[str, str] | None:
 
 
 def _identities(tx: Tx, contact_ids: list[str]) -> list[Record]:
-    table = tx.schema.entity("identities").table
-    chosen = sa.select(table).where(
-        table.c.contact_id.in_(contact_ids), table.c.kind.in_(("phone", "whatsapp", "email"))
-    )
-    return tx.rows(chosen.order_by(table.c.id))
+    """The numbers and mail addresses of contacts, deleted ones too."""
+    statement = _of_contacts(tx.schema.entity("identities").table, tx.dialect)
+    return tx.rows(statement, {"contacts": ids(contact_ids, tx.dialect)})
+
+
+@lru_cache
+def _of_contacts(table: sa.Table, dialect: str) -> sa.Select[Any]:
+    theirs = among(table.c.contact_id, "contacts", dialect)
+    kinds = [table.c.kind == kind for kind in ("phone", "whatsapp", "email")]
+    return sa.select(table).where(theirs, sa.or_(*kinds)).order_by(table.c.id)
 
 
 def load(tx: Tx, contact_ids: list[str]) -> Mapping[str, dict[str, list[str]]]:

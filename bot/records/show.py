@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.clock import to_iso
+from bot.records.actor import Actor
 from bot.records.change import business_currency
 from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
 from bot.records.money import to_major
@@ -20,8 +22,13 @@ Write = Callable[[Record, Any], Any]
 
 def showable(tx: Tx, entity: Entity) -> list[str]:
     """The fields and extras of a kind that exist for this actor."""
+    return list(_showable(tx.actor, entity))
+
+
+@lru_cache(maxsize=1024)
+def _showable(actor: Actor, entity: Entity) -> tuple[str, ...]:
     extras = entity.extras.names if entity.extras is not None else ()
-    return [name for name in (*entity.fields, *extras) if visible(tx.actor, entity, name)]
+    return tuple(name for name in (*entity.fields, *extras) if visible(actor, entity, name))
 
 
 def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] = ()) -> list[Shown]:
@@ -35,7 +42,9 @@ def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] 
         name: _writer(tx, entity, entity.fields[name], rows) for name in names if name in entity.fields
     }
     columns |= {found.path: _related(tx, found) for found in _found(tx, entity, related)}
-    made = [{name: write(row, row.get(name)) for name, write in columns.items()} for row in rows]
+    asis = [name for name, write in columns.items() if write is None]
+    written = {name: write for name, write in columns.items() if write is not None}
+    made = [_chosen(dict(row), asis, written) for row in rows]
     extra = [name for name in names if name not in columns]
     if extra and entity.extras is not None:
         loaded = entity.extras.load(tx, [row["id"] for row in rows])
@@ -44,11 +53,19 @@ def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] 
     return made
 
 
+def _chosen(row: Record, asis: Sequence[str], written: Mapping[str, Write]) -> Shown:
+    """A row's fields: those that JSON takes as they are, and those that are written otherwise."""
+    made = {name: row.get(name) for name in asis}
+    for name, write in written.items():
+        made[name] = write(row, row.get(name))
+    return made
+
+
 def _found(tx: Tx, entity: Entity, paths: Iterable[str]) -> list[Found]:
     return [find_field(tx.schema, tx.actor, entity, path) for path in paths]
 
 
-def _related(tx: Tx, found: Found) -> Write:
+def _related(tx: Tx, found: Found) -> Write | None:
     """What turns a related record's field into JSON; its currency was read with an amount."""
     spec = found.spec
     if spec.type != "money":
@@ -72,8 +89,11 @@ def _own_moment(_row: Record, value: Any) -> Any:
     return to_iso(datetime.fromisoformat(value)) if value else None
 
 
-def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Write:
-    """What turns this field's column value into JSON."""
+_AS_IT_IS = frozenset({"text", "enum", "integer", "number", "boolean", "id", "tags", "json"})
+
+
+def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Write | None:
+    """What turns this field's column value into JSON; None where it is JSON already."""
     if spec.type == "money":
         currencies = currencies_of(tx, entity, spec, rows)
         return lambda row, value: None if value is None else to_major(value, currencies[row["id"]])
@@ -83,7 +103,7 @@ def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Writ
         return lambda _row, value: f"{entity.number_prefix}{value}"
     if entity.name == "events" and spec.name == "changes":
         return _changes(tx, rows)
-    return _plain
+    return None if spec.type in _AS_IT_IS else _plain
 
 
 def currencies_of(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Mapping[str, str]:

@@ -55,8 +55,8 @@ def deactivate(
     """End a user's sessions and keys, and give their open work to a user or a team; returns how many records
     of each kind went over.
 
-    Raises Forbidden, NotFound, Conflict for the last admin, InvalidInput where work is open and nobody
-    takes it.
+    Raises Forbidden, NotFound, Conflict for the last admin and where work is open and nobody takes it,
+    InvalidInput.
     """
     tx.require("update", USER.name)
     user = _user(tx, user_id)
@@ -66,7 +66,7 @@ def deactivate(
         require_another_admin(tx, user_id)
     to = _heir(tx, user_id, to_user, to_team)
     if to is None and (left := open_work(tx, user_id)):
-        raise InvalidInput(
+        raise Conflict(
             f"They still have {', '.join(f'{count} {name}' for name, count in left.items())}; "
             "say which user or team takes over",
             field="to_user",

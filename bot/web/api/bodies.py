@@ -64,6 +64,8 @@ class Body:
     fields: Mapping[str, Text]
     one_of: tuple[str, ...] = ()
     """Just one of these is given."""
+    not_both: tuple[str, ...] = ()
+    """Of these at most one is."""
 
     def schema(self, _schema: Schema) -> JsonSchema:
         """As JSON Schema."""
@@ -73,7 +75,11 @@ class Body:
             "required": [name for name, text in self.fields.items() if text.required],
             "properties": {name: text.schema() for name, text in self.fields.items()},
         }
-        return {**made, "oneOf": [{"required": [name]} for name in self.one_of]} if self.one_of else made
+        if self.one_of:
+            made["oneOf"] = [{"required": [name]} for name in self.one_of]
+        if self.not_both:
+            made["not"] = {"required": list(self.not_both)}
+        return made
 
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The fields, checked; what is not given is empty. Raises InvalidInput."""

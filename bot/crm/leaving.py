@@ -9,7 +9,7 @@ from bot.crm.case import CASE
 from bot.crm.lead import LEAD, OPEN
 from bot.crm.opportunity import OPPORTUNITY
 from bot.crm.user import USER, console_sessions, require_another_admin
-from bot.errors import Conflict, InvalidInput, NotFound
+from bot.errors import Conflict, InvalidInput, NoSuchTarget, NotFound
 from bot.records.bulk import change_all
 from bot.records.entity import Entity
 from bot.records.tx import Record, Tx
@@ -106,12 +106,12 @@ def _heir(
     if to_user:
         heir: Any = _user(tx, to_user)
         if not heir["active"] or to_user == user_id:
-            raise InvalidInput("Work goes to another user who is active", field="to_user")
+            raise NoSuchTarget("Work goes to another user who is active", field="to_user")
         return to_user, heir["team_id"]
     if to_team:
         table = tx.schema.entity("teams").table
         there = sa.select(table.c.id).where(table.c.id == to_team, table.c.deleted_at.is_(None))
         if tx.execute(there).scalar() is None:
-            raise InvalidInput("There is no such team", field="to_team")
+            raise NoSuchTarget("There is no such team", field="to_team")
         return None, to_team
     return None

@@ -52,7 +52,11 @@ class Text:
             one |= {"pattern": r"^[^\u0000]*\S[^\u0000]*$" if self.required else r"^[^\u0000]*$"}
         told: JsonSchema = {"description": self.description, "examples": [self.example]}
         if self.many:
-            return {"type": "array", "items": one, "maxItems": 100, **told, "examples": [[self.example]]}
+            one = {"type": "array", "items": one, "maxItems": 100}
+            told["examples"] = [[self.example]]
+        if not self.required:
+            one["type"] = [one["type"], "null"]
+            one |= {"enum": [*one["enum"], None]} if "enum" in one else {}
         return {**one, **told}
 
 

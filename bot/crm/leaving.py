@@ -10,7 +10,7 @@ from bot.crm.lead import LEAD, OPEN
 from bot.crm.opportunity import OPPORTUNITY
 from bot.crm.series import hand_over
 from bot.crm.user import USER, console_sessions, require_another_admin
-from bot.errors import Conflict, InvalidInput, NotFound
+from bot.errors import Conflict, InvalidInput, NoSuchTarget, NotFound
 from bot.records.bulk import change_all
 from bot.records.entity import Entity
 from bot.records.tx import Record, Tx
@@ -56,8 +56,8 @@ def deactivate(
     """End a user's sessions and keys, and give their open work to a user or a team; returns how many records
     of each kind went over.
 
-    Raises Forbidden, NotFound, Conflict for the last admin, InvalidInput where work is open and nobody
-    takes it.
+    Raises Forbidden, NotFound, Conflict for the last admin and where work is open and nobody takes it,
+    InvalidInput.
     """
     tx.require("update", USER.name)
     user = _user(tx, user_id)
@@ -67,7 +67,7 @@ def deactivate(
         require_another_admin(tx, user_id)
     to = _heir(tx, user_id, to_user, to_team)
     if to is None and (left := open_work(tx, user_id)):
-        raise InvalidInput(
+        raise Conflict(
             f"They still have {', '.join(f'{count} {name}' for name, count in left.items())}; "
             "say which user or team takes over",
             field="to_user",
@@ -109,12 +109,12 @@ def _heir(
     if to_user:
         heir: Any = _user(tx, to_user)
         if not heir["active"] or to_user == user_id:
-            raise InvalidInput("Work goes to another user who is active", field="to_user")
+            raise NoSuchTarget("Work goes to another user who is active", field="to_user")
         return to_user, heir["team_id"]
     if to_team:
         table = tx.schema.entity("teams").table
         there = sa.select(table.c.id).where(table.c.id == to_team, table.c.deleted_at.is_(None))
         if tx.execute(there).scalar() is None:
-            raise InvalidInput("There is no such team", field="to_team")
+            raise NoSuchTarget("There is no such team", field="to_team")
         return None, to_team
     return None

@@ -85,7 +85,7 @@ def test_who_leaves_hands_over(store: Store, business: Business) -> None:
     assert left == dict.fromkeys(
         ("accounts", "contacts", "leads", "opportunities", "cases", "conversations"), 1
     )
-    with pytest.raises(InvalidInput, match="1 cases"):
+    with pytest.raises(Conflict, match="1 cases"):
         store.write_now(deactivate, ADMIN, me)
     with pytest.raises(Forbidden):
         store.write_now(deactivate, Actor("user", me, "rep"), mate, to_user=me)

@@ -60,6 +60,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if isinstance(case.body, dict):
         name = case.operation.definition.raw.get("operationId", "")
         case.body = _BODIES[name] if name in _BODIES else _mended(case.body)
+        if "expires_at" in case.body:
+            case.body["expires_at"] = "2999-12-31T00:00:00Z"  # the future moves
 
 
 def _mended(value: Any) -> Any:

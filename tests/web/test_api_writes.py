@@ -364,7 +364,7 @@ async def test_sharing_keys_and_leaving(shop: Shop) -> None:
     assert "key" not in keys["data"][0] and keys["data"][0]["scopes"] == ["contacts:read"]
     assert (await api.ask("DELETE", f"users/{users['self']}/keys/{UNKNOWN}")).status == 404
     assert (await api.ask("DELETE", f"users/{users['self']}/keys/{limited.body['id']}")).status == 204
-    assert (await api.post(f"users/{users['loner']}/deactivate", {})).status == 400  # who takes their work?
+    assert (await api.post(f"users/{users['loner']}/deactivate", {})).status == 409  # who takes their work?
     left = await api.post(f"users/{users['loner']}/deactivate", {"to_user": users["mate"]})
     assert (left.status, left.body["moved"]["contacts"]) == (200, 1)
     assert (await api.post(f"users/{users['loner']}/reactivate")).status == 200

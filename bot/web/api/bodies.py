@@ -52,7 +52,11 @@ class Text:
             one |= {"pattern": r"^[^\u0000]*\S[^\u0000]*$" if self.required else r"^[^\u0000]*$"}
         told: JsonSchema = {"description": self.description, "examples": [self.example]}
         if self.many:
-            return {"type": "array", "items": one, "maxItems": 100, **told, "examples": [[self.example]]}
+            one = {"type": "array", "items": one, "maxItems": 100}
+            told["examples"] = [[self.example]]
+        if not self.required:
+            one["type"] = [one["type"], "null"]
+            one |= {"enum": [*one["enum"], None]} if "enum" in one else {}
         return {**one, **told}
 
 
@@ -64,6 +68,8 @@ class Body:
     fields: Mapping[str, Text]
     one_of: tuple[str, ...] = ()
     """Just one of these is given."""
+    not_both: tuple[str, ...] = ()
+    """Of these at most one is."""
 
     def schema(self, _schema: Schema) -> JsonSchema:
         """As JSON Schema."""
@@ -73,7 +79,11 @@ class Body:
             "required": [name for name, text in self.fields.items() if text.required],
             "properties": {name: text.schema() for name, text in self.fields.items()},
         }
-        return {**made, "oneOf": [{"required": [name]} for name in self.one_of]} if self.one_of else made
+        if self.one_of:
+            made["oneOf"] = [{"required": [name]} for name in self.one_of]
+        if self.not_both:
+            made["not"] = {"required": list(self.not_both)}
+        return made
 
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The fields, checked; what is not given is empty. Raises InvalidInput."""

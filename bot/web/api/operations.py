@@ -34,6 +34,7 @@ LEAVING = Body(
         "to_user": Text("Who takes over their open work; or a team.", _AN_ID, id=True, required=False),
         "to_team": Text("The team that takes it over; or a user.", _AN_ID, id=True, required=False),
     },
+    not_both=("to_user", "to_team"),
 )
 NEW_KEY = Body(
     "new_key",

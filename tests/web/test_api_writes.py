@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from aiohttp import FormData
 
 from bot.clock import now
 from bot.records.actor import SYSTEM
+from bot.records.defining import set_access
 from bot.records.replies import forget_replies
 from bot.records.store import Store
 from bot.settings import Settings
@@ -340,6 +342,15 @@ async def test_a_timeline_in_pages(shop: Shop) -> None:
     ]
     assert "contacts" in entities and "opportunities" not in entities
     assert (await rep.ask("GET", f"contacts/{mine}/timeline")).status == 404
+    shop.store.write_now(set_access, SYSTEM, "rep", "events", "hidden", field="changes")
+    shop.store.write_now(set_access, SYSTEM, "rep", "files", "read_only", field="private")
+    shop.store.reload_schema()
+    entries = (await rep.get(f"contacts/{theirs}/timeline"))["data"]
+    assert not any("changes" in entry["event"] for entry in entries if entry["kind"] == "event")
+    for private, status in (("true", 403), ("", 201)):
+        form = FormData({"entity": "contacts", "record_id": theirs, "private": private})
+        form.add_field("file", b"%PDF-1.4 x", filename="a.pdf")
+        assert (await rep.ask("POST", "files", data=form)).status == status
 
 
 async def test_sharing_keys_and_leaving(shop: Shop) -> None:
@@ -355,6 +366,15 @@ async def test_sharing_keys_and_leaving(shop: Shop) -> None:
     assert (await loner.ask("PATCH", path, json={"title": "x"})).status == 200
     limited = await api.post(f"users/{users['self']}/keys", {"scopes": ["contacts:read"]})
     reader = Caller(api.client, limited.body["key"])
+    for where in ("users/me/calendar", "users/me/calendar/new-address"):
+        assert (await reader.post(where)).status == 403
+    keys = f"users/{users['self']}/keys"
+    assert (await api.post(keys, {"name": "x"}, Idempotency_Key="k")).status == 201
+    told = await api.post(keys, {"name": "x"}, Idempotency_Key="k")
+    assert (told.status, "key" in told.body, told.body["reason"]) == (409, False, "shown_once")
+    assert (await api.post("contacts", {"name": "Secret"}, Idempotency_Key="l")).status == 201
+    told = await reader.post("contacts", {"name": "Secret"}, Idempotency_Key="l")
+    assert (told.status, told.body["code"]) == (422, "key_reused")
     assert (await reader.ask("GET", path)).status == 200
     for method, where, scope in (("PATCH", path, "contacts:write"), ("GET", "leads", "leads:read")):
         told = await reader.ask(method, where, **({"json": {}} if method == "PATCH" else {}))

@@ -15,7 +15,7 @@ from bot.errors import Conflict, InvalidInput
 from bot.ids import new_id
 from bot.records.shares import SHARE
 from bot.records.tx import Record, Tx
-from bot.records.write import find
+from bot.records.write import delete, find
 
 
 def _guests(tx: Tx) -> sa.Table:
@@ -160,13 +160,14 @@ def after(tx: Tx, before: Record | None, now: Record | None) -> None:
 
 
 def show_to(tx: Tx, activity_ids: list[str], user_id: str) -> None:
-    """A colleague who takes part sees what they take part in."""
+    """A colleague who takes part sees what they take part in. Nobody gave this share: so it is told from
+    those that somebody did give, which stay."""
     table = SHARE.table
     known = sa.select(table.c.record_id).where(
         table.c.entity == "activities", table.c.user_id == user_id, table.c.record_id.in_(activity_ids)
     )
     there = set(tx.execute(known.where(table.c.deleted_at.is_(None))).scalars())
-    row = {"entity": "activities", "user_id": user_id, "level": "read", "shared_by": tx.actor.id}
+    row = {"entity": "activities", "user_id": user_id, "level": "read", "shared_by": None}
     moments = {"created_at": tx.now, "updated_at": tx.now, "version": 1}
     rows = [{"id": new_id(), "record_id": one, **row, **moments} for one in activity_ids if one not in there]
     if rows:
@@ -174,6 +175,9 @@ def show_to(tx: Tx, activity_ids: list[str], user_id: str) -> None:
 
 
 def _hide(tx: Tx, activity_ids: list[str], user_id: str) -> None:
+    """They do not take part any more: the shares that `show_to` made end."""
     table = SHARE.table
-    mine = sa.and_(table.c.entity == "activities", table.c.user_id == user_id, table.c.level == "read")
-    tx.execute(table.delete().where(mine, table.c.record_id.in_(activity_ids)))
+    mine = sa.and_(table.c.entity == "activities", table.c.user_id == user_id, table.c.shared_by.is_(None))
+    made = sa.select(table).where(mine, table.c.level == "read", table.c.deleted_at.is_(None))
+    for share in tx.rows(made.where(table.c.record_id.in_(activity_ids))):
+        delete(tx, SHARE, share)

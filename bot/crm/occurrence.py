@@ -13,7 +13,8 @@ from bot.crm import invitation, links, series
 from bot.crm.activity import ACTIVITY, ATTENDEE, OUTCOMES, add_note, add_task, moved_end
 from bot.crm.guests import guests_of
 from bot.crm.recurrence import remaining, until
-from bot.errors import Conflict, InvalidInput
+from bot.errors import Conflict, Forbidden, InvalidInput
+from bot.records.permissions import row_filter
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
 
@@ -97,7 +98,9 @@ def change_future(tx: Tx, activity_id: str, values: Mapping[str, Any]) -> str:
     series.end_before(tx, old, ends)
     _move_guests(tx, row, old, new, whole=ends is None)
     series.adopt(tx, new, template)
-    for mate in later[len(moments) :]:
+    if gone := later[len(moments) :]:
+        tx.require("delete", ACTIVITY.name)
+    for mate in gone:
         update(tx, ACTIVITY, mate, {"deleted_at": tx.now}, action="deleted")
     if both["invite"] and row["kind"] in invitation.KINDS:
         _announce(tx, row, old, new, guests, whole=ends is None)
@@ -134,7 +137,8 @@ def _of_series(tx: Tx, activity_id: str) -> tuple[Record, Record]:
 
 
 def _later(tx: Tx, row: Record) -> list[Record]:
-    """This one and those after it that are still to come, in order."""
+    """This one and those after it that are still to come, in order. Raises Forbidden where one of them is not
+    the actor's to change."""
     table = ACTIVITY.table
     statement = sa.select(table).where(
         table.c.series_id == row["series_id"],
@@ -142,7 +146,11 @@ def _later(tx: Tx, row: Record) -> list[Record]:
         table.c.done_at.is_(None),
         table.c.deleted_at.is_(None),
     )
-    return tx.rows(statement.order_by(table.c.occurs_at))
+    rows = tx.rows(statement.order_by(table.c.occurs_at))
+    mine = row_filter(tx.actor, ACTIVITY, writing=True)
+    if mine is not None and len(tx.rows(statement.with_only_columns(table.c.id).where(mine))) < len(rows):
+        raise Forbidden("Some of the later ones are not yours to change; change this one alone")
+    return rows
 
 
 def _first(tx: Tx, old: Record) -> str:

@@ -68,7 +68,10 @@ def checked(
 
 
 def _may_lend(actor: Actor, before: Record | None, rule: Mapping[str, Any]) -> None:
-    """Nobody but an admin lends a rule the permissions of somebody else."""
+    """Nobody but an admin lends a rule the permissions of somebody else, and no limited key those of
+    its whole user."""
+    if actor.scopes is not None:
+        raise Forbidden("A key that is limited makes and changes no rules; sign in for that")
     lent = {rule.get("run_as_id"), (before or rule).get("run_as_id")}
     if actor.kind == "user" and actor.role != "admin" and lent != {actor.id}:
         raise Forbidden(

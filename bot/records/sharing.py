@@ -75,7 +75,8 @@ def share_record(
         raise InvalidInput(f"A record is shared to {' or '.join(LEVELS)}", field="level", expected=[*LEVELS])
     known = _find(tx, kind, record_id, user_id, team_id) if bool(user_id) != bool(team_id) else None
     if known is not None:
-        update(tx, SHARE, known, {"level": level})
+        # One that came of taking part is now somebody's own.
+        update(tx, SHARE, known, {"level": level, "shared_by": known["shared_by"] or tx.actor.id})
         return str(known["id"])
     given = {"entity": kind, "record_id": record_id, "user_id": user_id, "team_id": team_id, "level": level}
     return create(tx, SHARE, given)

@@ -12,7 +12,7 @@ from bot.records.actor import Actor
 from bot.records.change import business_currency
 from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
 from bot.records.money import to_major
-from bot.records.permissions import visible
+from bot.records.permissions import allowed, visible
 from bot.records.query.fields import Found, find_field
 from bot.records.tx import Record, Tx
 
@@ -103,6 +103,8 @@ def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Writ
         return lambda _row, value: f"{entity.number_prefix}{value}"
     if entity.name == "events" and spec.name == "changes":
         return _changes(tx, rows)
+    if entity.name == "rule_runs" and spec.name == "changes":
+        return _run_changes(tx, entity, rows)
     return None if spec.type in _AS_IT_IS else _plain
 
 
@@ -146,6 +148,29 @@ def _changes(tx: Tx, rows: Sequence[Record]) -> Write:
         return seen
 
     return write
+
+
+def _run_changes(tx: Tx, runs: Entity, rows: Sequence[Record]) -> Write:
+    """What rules did, without what is hidden from this actor in the records."""
+    if not all("entity" in row for row in rows):
+        chosen = sa.select(runs.table.c.id, runs.table.c.entity)
+        rows = tx.rows(chosen.where(runs.table.c.id.in_([row["id"] for row in rows])))
+    kinds = {row["id"]: tx.schema.entities.get(row["entity"]) for row in rows}
+
+    def write(row: Record, steps: Any) -> Any:
+        entity = kinds[row["id"]]
+        if not steps or entity is None or not allowed(tx.actor, "read", entity.name):
+            return None
+        return [_run_step(tx, entity, step) for step in steps]
+
+    return write
+
+
+def _run_step(tx: Tx, entity: Entity, step: Mapping[str, Any]) -> Shown:
+    seen = {name: pair for name, pair in step["changes"].items() if visible(tx.actor, entity, name)}
+    personal = [name for name in step.get("personal", ()) if visible(tx.actor, entity, name)]
+    plain = {name: value for name, value in step.items() if name != "personal"}
+    return {**plain, "changes": seen, **({"personal": personal} if personal else {})}
 
 
 def _code(spec: Field, code: str | None, record: str | None, currencies: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """What rules do, each action on real records; the dry run; and what cannot be saved."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -222,6 +223,13 @@ def test_only_admins_write_rules_and_lend_rights(scene: Scene) -> None:
     ):
         with pytest.raises(Forbidden, match="somebody else"):
             scene.do(change_record, RULE, record, given, actor=manager)
+
+
+def test_a_limited_key_makes_no_rules(scene: Scene) -> None:
+    sound = {"name": "R", "entity": "leads", "trigger": "created", "actions": [_NOTE]}
+    limited = replace(scene.boss, scopes=frozenset({"rules:write", "rules:read"}))
+    with pytest.raises(Forbidden, match="limited"):
+        scene.do(create_record, RULE, sound, actor=limited)
 
 
 def test_amounts_are_compared_as_people_write_them(scene: Scene) -> None:

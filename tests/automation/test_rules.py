@@ -18,10 +18,12 @@ from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION, consumers
 from bot.crm.user import USER, actor_by_id, add_user, team_id
 from bot.errors import Forbidden
 from bot.pipeline.timers import escalate_case
-from bot.records.actor import SYSTEM
+from bot.records.access import Access
+from bot.records.actor import SYSTEM, Actor
 from bot.records.change import change_record, create_record, delete_record, restore_record
 from bot.records.events import events
 from bot.records.query import page, parse
+from bot.records.show import shown
 from bot.records.tx import Tx
 from bot.records.write import get, update
 from tests.support.rules import Scene
@@ -262,6 +264,22 @@ def test_the_run_log_is_for_who_may_see_it(scene: Scene) -> None:
     rep = scene.do(actor_by_id, scene.business.users["self"])
     with pytest.raises(Forbidden):
         scene.do(seen, actor=rep)
+
+
+def test_the_run_log_keeps_hidden_fields_hidden(scene: Scene) -> None:
+    scene.rule("sets", "leads", "created", {"action": "set_fields", "fields": {"status": "contacted"}})
+    _lead(scene)
+    scene.work()
+    (run,) = scene.rows(RULE_RUN)
+
+    def told(hidden: str, scopes: frozenset[str] | None = None) -> Any:
+        access = Access(hidden={("manager", "leads"): frozenset({hidden})})
+        actor = Actor("user", scene.boss.id, "manager", access=access, scopes=scopes)
+        return scene.do(lambda tx: shown(tx, RULE_RUN, [run], ("changes",))[0]["changes"], actor=actor)
+
+    assert told("source")[0]["changes"] == {"status": ["new", "contacted"]}
+    assert told("status")[0]["changes"] == {}
+    assert told("source", frozenset({"rule_runs:read"})) is None
 
 
 def test_without_rules_events_cost_one_read_of_the_log(scene: Scene) -> None:

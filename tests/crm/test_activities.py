@@ -23,6 +23,7 @@ from bot.pipeline.timers import fire
 from bot.records import timer
 from bot.records.actor import SYSTEM, Actor
 from bot.records.change import change_record, create_record, delete_record
+from bot.records.shares import SHARE
 from bot.records.store import Store
 from bot.records.tx import Record, Tx
 
@@ -249,7 +250,10 @@ def test_this_and_all_later_ones_are_changed(store: Store) -> None:
         ("Later", "Agenda", "FREQ=WEEKLY;COUNT=4")
     }
     # Another rhythm, from the first: all of it goes over, what is too much goes.
-    again = store.write_now(change_future, rep, gone_on[0]["id"], {"rrule": "FREQ=WEEKLY;COUNT=2"})
+    fewer = {"rrule": "FREQ=WEEKLY;COUNT=2"}
+    with pytest.raises(Forbidden):
+        store.write_now(change_future, rep, gone_on[0]["id"], fewer)
+    again = store.write_now(change_future, user(store, "boss", "manager"), gone_on[0]["id"], fewer)
     assert live(store, new) == [] and [one["id"] for one in live(store, again)] == [
         one["id"] for one in old[2:4]
     ]
@@ -270,6 +274,33 @@ def test_this_and_all_later_ones_are_deleted(store: Store) -> None:
     store.write_now(series.fill_some, SYSTEM)
     assert [one["id"] for one in live(store, row["series_id"])] == [found[n]["id"] for n in (0, 1, 2, 5)]
     assert store.write_now(delete_future, boss, found[0]["id"]) == 3
+
+
+def test_later_ones_of_somebody_else_stay(store: Store) -> None:
+    rep, other = user(store, "asha", team="north"), user(store, "ravi", team="south")
+    found = live(store, make(store, rep, rrule="FREQ=DAILY;COUNT=3", due_at=NOON, zone=KOLKATA)["series_id"])
+    table = ACTIVITY.table
+    theirs = table.update().where(table.c.id == found[2]["id"])
+    values = {"owner_id": other.id, "team_id": other.team_id}
+    store.write_now(lambda tx: tx.execute(theirs.values(**values)) and None, SYSTEM)
+    with pytest.raises(Forbidden, match="not yours"):
+        store.write_now(change_future, rep, found[1]["id"], {"subject": "Mine"})
+    assert {one["subject"] for one in live(store, found[0]["series_id"])} == {"Meet"}
+
+
+def test_a_share_that_somebody_gave_outlives_taking_part(store: Store) -> None:
+    rep, other = user(store, "asha", team="north"), user(store, "ravi", team="south")
+    event = make(store, rep, kind="event", starts_at=NOON)
+    for given, left in ((False, []), (True, [rep.id])):
+        coming = guest(store, rep, event, user_id=other.id)
+        mine = (SHARE.table.c.user_id == other.id, SHARE.table.c.deleted_at.is_(None))
+        (share,) = rows(store, SHARE, *mine)
+        assert share["shared_by"] is None
+        if given:
+            own = SHARE.table.update().values(shared_by=rep.id)
+            store.write_now(lambda tx, own=own: tx.execute(own) and None, SYSTEM)
+        store.write_now(delete_record, rep, ATTENDEE, coming["id"])
+        assert [one["shared_by"] for one in rows(store, SHARE, *mine)] == left
 
 
 def test_links_and_further_occurrences(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

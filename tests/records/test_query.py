@@ -92,6 +92,8 @@ def test_the_id_is_always_the_last_order_key() -> None:
         ("deleted = null", 0, "deleted_at"),
         (" and ".join(["version = 1"] * 101), 1600, None),
         (f"version in ({', '.join(['1'] * 1001)})", 12 + 3000, None),
+        (f"version in ({', '.join(['1'] * 999)}) and version in (1, 2)", 3028, None),
+        (f"subject ~ '{'word ' * 21}'", 10, None),
     ],
 )
 def test_errors_point_at_the_place(where: str, position: int, expected: str | None) -> None:

@@ -24,6 +24,7 @@ from bot.records.query import (
     parse,
     reachable,
 )
+from bot.records.query.compile import _kept_statement
 from bot.records.query.keyset import write_cursor
 from bot.records.schema import Schema
 from bot.records.store import Store
@@ -85,6 +86,14 @@ def test_a_page_is_one_statement(store: Store) -> None:
     assert len(seen) == 1
     # SQLAlchemy writes `LIMIT ? OFFSET 0` for SQLite.
     assert store.database.dialect == "sqlite" or "OFFSET" not in seen[0].upper()
+
+
+def test_a_statement_of_many_values_is_not_kept(store: Store) -> None:
+    rep = Actor("user", id=new_id(), role="rep")
+    for where, kept in (("number = 7", 1), (f"number in ({', '.join(map(str, range(60)))})", 0)):
+        before = _kept_statement.cache_info().misses
+        store.read_now(page, rep, CASE, parse(SCHEMA, CASE, rep, where=where))
+        assert _kept_statement.cache_info().misses - before == kept
 
 
 def test_one_record(store: Store, people: tuple[list[str], list[str], str]) -> None:

@@ -26,6 +26,7 @@ from bot.records.query.summary import MAX_GROUPS
 from bot.records.query.syntax import MAX_CONDITIONS, MAX_DEPTH, MAX_EXISTS, MAX_LENGTH, MAX_VALUES
 from bot.records.replies import KEPT_FOR
 from bot.records.schema import Schema
+from bot.records.search.index import MAX_WORDS
 from bot.records.store import Store
 from bot.settings import Settings
 from bot.web.api.auth import REMEMBERED_S
@@ -64,7 +65,7 @@ def test_every_parameter_is_described() -> None:
 def test_every_operator_is_described() -> None:
     assert _first_column(QUERY, "Conditions") == {*OPERATORS, "~"}
     limits = QUERY.rpartition("At most ")[2]
-    for number in (MAX_LENGTH, MAX_CONDITIONS, MAX_VALUES, MAX_DEPTH, MAX_EXISTS, MAX_JOINS):
+    for number in (MAX_LENGTH, MAX_CONDITIONS, MAX_VALUES, MAX_WORDS, MAX_DEPTH, MAX_EXISTS, MAX_JOINS):
         assert f"{number:,} " in limits
     assert f"{MAX_GROUPS:,} groups" in QUERY
     for scale in SCALES:

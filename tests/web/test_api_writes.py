@@ -11,10 +11,14 @@ import pytest
 import time_machine
 
 from bot.clock import now
+from bot.crm.api_key import actor_for_key
+from bot.errors import Forbidden
 from bot.records.actor import SYSTEM
+from bot.records.defining import set_access
 from bot.records.replies import forget_replies
 from bot.records.store import Store
 from bot.settings import Settings
+from bot.web.api.files import _add, _Form
 from bot.web.api.limits import Limiter
 from bot.web.api.serve import LIMITER, RUNNING
 from tests.support.people import Business, found, keys_of_every_role
@@ -340,6 +344,18 @@ async def test_a_timeline_in_pages(shop: Shop) -> None:
     ]
     assert "contacts" in entities and "opportunities" not in entities
     assert (await rep.ask("GET", f"contacts/{mine}/timeline")).status == 404
+    shop.store.write_now(set_access, SYSTEM, "rep", "events", "hidden", field="changes")
+    shop.store.write_now(set_access, SYSTEM, "rep", "files", "read_only", field="private")
+    shop.store.reload_schema()
+    entries = (await rep.get(f"contacts/{theirs}/timeline"))["data"]
+    assert not any("changes" in entry["event"] for entry in entries if entry["kind"] == "event")
+    texts = {"entity": "contacts", "record_id": theirs}
+    actor = shop.store.read_now(actor_for_key, SYSTEM, rep.key)
+    with pytest.raises(Forbidden):
+        shop.store.write_now(
+            _add, actor, _Form({**texts, "private": "true"}, "a.pdf", "application/pdf", 3, "ref")
+        )
+    assert shop.store.write_now(_add, actor, _Form(texts, "a.pdf", "application/pdf", 3, "ref")).status == 201
 
 
 async def test_sharing_keys_and_leaving(shop: Shop) -> None:
@@ -355,6 +371,8 @@ async def test_sharing_keys_and_leaving(shop: Shop) -> None:
     assert (await loner.ask("PATCH", path, json={"title": "x"})).status == 200
     limited = await api.post(f"users/{users['self']}/keys", {"scopes": ["contacts:read"]})
     reader = Caller(api.client, limited.body["key"])
+    for where in ("users/me/calendar", "users/me/calendar/new-address"):
+        assert (await reader.post(where)).status == 403
     assert (await reader.ask("GET", path)).status == 200
     for method, where, scope in (("PATCH", path, "contacts:write"), ("GET", "leads", "leads:read")):
         told = await reader.ask(method, where, **({"json": {}} if method == "PATCH" else {}))
@@ -369,6 +387,19 @@ async def test_sharing_keys_and_leaving(shop: Shop) -> None:
     assert (left.status, left.body["moved"]["contacts"]) == (200, 1)
     assert (await api.post(f"users/{users['loner']}/reactivate")).status == 200
     assert (await loner.post(f"users/{users['loner']}/deactivate", {})).status in (401, 403)
+
+
+async def test_no_answer_is_repeated_to_other_rights(shop: Shop) -> None:
+    api, users = shop.admin, shop.business.users
+    limited = await api.post(f"users/{users['self']}/keys", {"scopes": ["contacts:read"]})
+    reader = Caller(api.client, limited.body["key"])
+    keys = f"users/{users['self']}/keys"
+    assert (await api.post(keys, {"name": "x"}, Idempotency_Key="k")).status == 201
+    told = await api.post(keys, {"name": "x"}, Idempotency_Key="k")
+    assert (told.status, "key" in told.body, told.body["reason"]) == (409, False, "shown_once")
+    assert (await api.post("contacts", {"name": "Secret"}, Idempotency_Key="l")).status == 201
+    told = await reader.post("contacts", {"name": "Secret"}, Idempotency_Key="l")
+    assert (told.status, told.body["code"]) == (422, "key_reused")
 
 
 def test_a_bucket_empties_and_fills() -> None:

@@ -14,11 +14,13 @@ from bot.records.permissions import row_filter, ways_of_seeing
 from bot.records.query import keyset
 from bot.records.query.conditions import bound_type, bound_value, clause, sort_key
 from bot.records.query.fields import Found, find_field, look_up, reachable
-from bot.records.query.model import Matches, Query, moving
+from bot.records.query.model import Matches, Query, moving, weight
 from bot.records.query.scope import Ask, Clause, Scope
 from bot.storage import Id
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_LIGHT = 50
+"""Statements of conditions up to this weight are kept; one with a thousand values takes megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def compile_query(query: Query, entity: Entity, ask: Ask) -> tuple[sa.Select[Any
     shape = replace(query, cursor=None if query.cursor is None else "")
     empty = tuple(value is None for value in values)
     # Pages of one list are one statement, unless it looks at the clock.
-    build = _statement if query.limit is None or moving(query.where) else _kept_statement
+    once = query.limit is None or weight(query.where) > _LIGHT or moving(query.where)
+    build = _statement if once else _kept_statement
     parameters = {f"after_{place}": value for place, value in enumerate(values) if value is not None}
     return build(shape, empty, entity, ask if build is _statement else replace(ask, now=_NEVER)), parameters
 

@@ -214,7 +214,8 @@ def _one_of(side: _Side, values: tuple[Value, ...]) -> Clause:
     if len(plain) == 1:
         choices.append(side.column == side.bound(plain[0]))
     elif plain:
-        choices.append(side.column.in_([side.bound(value) for value in plain]))
+        given = [bound_value(side.spec, value) for value in plain]
+        choices.append(side.column.in_(sa.bindparam(None, given, bound_type(side.spec), expanding=True)))
     return sa.or_(*choices)
 
 

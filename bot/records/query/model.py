@@ -101,6 +101,21 @@ class Matches:
 Condition: TypeAlias = Comparison | AnyOf | AllOf | Not | Exists | Matches
 
 
+def weight(where: tuple[Condition, ...]) -> int:
+    """How much the conditions hold: each counts one, and so does each of its values."""
+    return sum(_weight(part) for part in where)
+
+
+def _weight(part: Condition) -> int:
+    if isinstance(part, Comparison):
+        return 1 + len(part.values)
+    if isinstance(part, Not):
+        return 1 + _weight(part.part)
+    if isinstance(part, AnyOf | AllOf):
+        return weight(part.parts)
+    return 1 + weight(part.where) if isinstance(part, Exists) else 2
+
+
 def moving(where: tuple[Condition, ...]) -> bool:
     """Whether the conditions look at the clock."""
     return any(_moves(part) for part in where)

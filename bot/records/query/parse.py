@@ -36,6 +36,8 @@ from bot.records.query.syntax import (
 )
 from bot.records.query.values import check_operator, typed
 from bot.records.schema import Schema
+from bot.records.search.fold import wanted
+from bot.records.search.index import MAX_WORDS
 
 MAX_JOINS = 16
 """How many related records a query may look at beside each record."""
@@ -181,6 +183,8 @@ class _Typer:
         if spec is None and not any(spec.search for spec in reachable(self.actor, at).values()):
             raise invalid(f"{at.name} are not searched; ask for a field with =", place)
         self._count(scope, path if spec else f"{path}.", place)
+        if len(wanted(node.text.text)) > MAX_WORDS:
+            raise invalid(f"`~` looks for at most {MAX_WORDS} words", node.text.position)
         return Matches(path, node.text.text)
 
     def _exists(self, entity: Entity, node: Having) -> Exists:

@@ -17,6 +17,7 @@ from bot.records.query.values import Written
 MAX_LENGTH = 20_000
 MAX_CONDITIONS = 100
 MAX_VALUES = 1_000
+"""How many values one query holds, all lists together."""
 MAX_DEPTH = 12
 """How deep parentheses, `not` and `exists` may stand in one another."""
 MAX_EXISTS = 10
@@ -198,6 +199,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.conditions = 0
+        self.values = 0
         self.exists = 0
 
     def node(self, tree: "Tree[Token]", depth: int = 0) -> Node:
@@ -236,8 +238,9 @@ class _Reader:
         if kind == "like":
             name = _name(tokens[0])
             return Like(name if len(tokens) > 1 else None, written[0], name.position)
-        if len(written) > MAX_VALUES:
-            raise invalid(f"A list holds at most {MAX_VALUES} values", written[MAX_VALUES].position)
+        self.values += len(written)
+        if (over := self.values - MAX_VALUES) > 0:
+            raise invalid(f"A query holds at most {MAX_VALUES} values", written[-over].position)
         field, operator = tokens
         how = cast(Operator, str(operator).lower())
         found = Compared(_name(field), how, operator.start_pos or 0, written)

@@ -35,6 +35,8 @@ _NAMES = ("entity", "record_id", "field", "found_id", "terms")
 _KEY = ("record_id", "field")
 Source = tuple[str, str]
 """A kind and a field of it."""
+MAX_WORDS = 20
+"""How many words of a text are looked for: each is a search of its own."""
 
 
 def index_record(
@@ -82,7 +84,7 @@ def entry(entity: Entity, record_id: str, spec: Field, row: Mapping[str, Any]) -
 def matching(dialect: str, kind: str, among: Sequence[Source], text: str) -> sa.Select[tuple[str]]:
     """The ids of records of this kind that these fields find by every word of the text, each word in any of
     them. Fields of other kinds find what they point to."""
-    words = wanted(text)
+    words = wanted(text)[:MAX_WORDS]
     if not words or not among:
         return sa.select(search_entries.c.found_id).where(sa.false())
     # In one field every word stands in one entry; in several, each word may stand in another.

@@ -5,7 +5,7 @@ from typing import Any
 from bot.crm.activity import ACTIVITY, OUTCOMES
 from bot.crm.feed import feed_value
 from bot.crm.occurrence import FollowUp, change_future, complete, delete_future
-from bot.errors import InvalidInput
+from bot.errors import Forbidden, InvalidInput
 from bot.records.change import read_values
 from bot.records.given import read_value
 from bot.records.tx import Tx
@@ -81,9 +81,16 @@ def post_delete_future(tx: Tx, call: Call) -> Answer:
 
 def post_calendar(tx: Tx, call: Call) -> Answer:
     """The address of the caller's own calendar."""
-    return Answer({"url": call.calendar(feed_value(tx, anew=False))})
+    return _address(tx, call, anew=False)
 
 
 def post_new_calendar(tx: Tx, call: Call) -> Answer:
     """Another address for the caller's calendar; the one before is dead."""
-    return Answer({"url": call.calendar(feed_value(tx, anew=True))})
+    return _address(tx, call, anew=True)
+
+
+def _address(tx: Tx, call: Call, *, anew: bool) -> Answer:
+    """Who has the address sees all that its user sees, whatever the key was limited to."""
+    if tx.actor.scopes is not None:
+        raise Forbidden("A key that is limited is given no calendar address; sign in for that")
+    return Answer({"url": call.calendar(feed_value(tx, anew=anew))})

@@ -12,7 +12,8 @@ from bot.records.actor import SYSTEM, Actor
 from bot.records.store import Store
 
 REMEMBERED_S = 5.0
-"""A known key is not looked up again for this long; a revoked one works at most this much longer."""
+"""A known key is not looked up again for this long: a revoked one, or one of somebody who left, works at most
+this much longer, and a new role, team or territory holds at most this much later."""
 _MOST = 1_000
 
 
@@ -30,7 +31,8 @@ class KeyCache:
         digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
         now = self._clock()
         found = self._known.get(digest)
-        # What a role may do holds from the moment it is said; only a revoked key lives these seconds longer.
+        # What a role may do holds from the moment it is said; what is the key's or its user's own may be as
+        # old as these seconds.
         if found is not None and found[0] > now and found[1].access is store.schema.access:
             return digest, found[1]
         self._known.pop(digest, None)

@@ -1,7 +1,7 @@
 """A request as the work of a route sees it, and its answer: values, nothing of the web framework."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,19 +37,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers. `version` is that of the record that the body shows."""
+    """What a route answers. `version` is that of the record that the body shows; a body that is shown `once`
+    is kept for no repeat."""
 
     body: Any
     status: int = 200
     version: int | None = None
     location: str = ""
     text: str = ""
+    once: bool = False
 
     def written(self) -> "Answer":
         """With its body as text: done beside the database, not in the event loop."""
         if self.text or self.body is None:
             return self
-        return Answer(None, self.status, self.version, self.location, dump_json(self.body))
+        return replace(self, body=None, text=dump_json(self.body))
 
     @property
     def etag(self) -> str:

@@ -67,24 +67,35 @@ def _add(tx: Tx, form: _Form) -> Answer:
     for name in ("entity", "record_id"):
         if not form.texts.get(name):
             raise InvalidInput(f"{name} is missing: the record that holds the file", field=name)
-    given = {name: form.texts[name] for name in ("description", "expires_on") if form.texts.get(name)}
+    given: dict[str, Any] = {
+        name: form.texts[name] for name in ("description", "expires_on") if form.texts.get(name)
+    }
     private = form.texts.get("private", "").lower()
     if private not in ("", "true", "false"):
         raise InvalidInput("private is true or false", field="private")
+    if private:
+        given["private"] = private == "true"
     values = read_values(tx, FILE, given)
     file_id = add_file(
         tx,
         form.texts["entity"],
         _id(form.texts["record_id"], "record_id"),
-        name=clean_name(form.texts.get("name") or form.name),
+        name=_name(tx, form),
         mime=form.mime,
         size=form.size,
         ref=form.ref,
         description=values.get("description") or "",
         expires_on=values.get("expires_on"),
-        private=private == "true",
+        private=values.get("private", False),
     )
     return _shown(tx, file_id)
+
+
+def _name(tx: Tx, form: _Form) -> str:
+    """The name that was given, where the actor may give one, or that of the part."""
+    if not form.texts.get("name"):
+        return clean_name(form.name)
+    return str(read_values(tx, FILE, {"name": clean_name(form.texts["name"])})["name"])
 
 
 async def _replace(request: web.Request) -> web.StreamResponse:
@@ -101,7 +112,7 @@ async def _replace(request: web.Request) -> web.StreamResponse:
 
 
 def _add_version(tx: Tx, file_id: str, form: _Form) -> Answer:
-    name = clean_name(form.texts.get("name") or form.name)
+    name = _name(tx, form)
     add_version(tx, file_id, name=name, mime=form.mime, size=form.size, ref=form.ref)
     return _shown(tx, file_id)
 

@@ -96,7 +96,7 @@ def make_key(tx: Tx, call: Call) -> Answer:
     api_key.keys_of(tx, user)  # who may not see to this user's keys is not told whether there is one
     one(tx, tx.schema.entity("users"), user, ("id",))
     key = api_key.make_api_key(tx, user, name=given["name"], scopes=given["scopes"], expires_at=ends)
-    return Answer({**_key(api_key.keys_of(tx, user)[0]), "key": key}, 201)
+    return Answer({**_key(api_key.keys_of(tx, user)[0]), "key": key}, 201, once=True)
 
 
 def revoke_key(tx: Tx, call: Call) -> Answer:

@@ -62,8 +62,8 @@ def handler(route: "Route") -> Handler:
             raise Conflict("The request with this Idempotency-Key is still being worked on", retry_after=1)
         request.app[RUNNING].add(mark)
         try:
-            asked = hashlib.sha256(f"{request.method} {request.raw_path}\n".encode() + raw).hexdigest()
-            answer, again = await app.store.run(_once, actor, route.work, call, key, asked)
+            asked = hashlib.sha256(f"{request.method} {request.raw_path}\n{_rights(actor)}\n".encode() + raw)
+            answer, again = await app.store.run(_once, actor, route.work, call, key, asked.hexdigest())
         finally:
             request.app[RUNNING].discard(mark)
         return respond(request, answer, {"Idempotent-Replayed": "true"} if again else {})
@@ -82,10 +82,21 @@ def _written(tx: Tx, work: Work, call: Call) -> Answer:
     return work(tx, call).written()
 
 
+def _rights(actor: Actor) -> str:
+    """What the caller may see by: with other rights, the same request has another answer."""
+    scopes = None if actor.scopes is None else sorted(actor.scopes)
+    return repr((actor.role, actor.team_id, sorted(actor.territory_ids), scopes))
+
+
 def _once(tx: Tx, work: Work, call: Call, key: str, asked: str) -> tuple[Answer, bool]:
     """The answer, and whether it was given before."""
     if (stored := claim(tx, key, asked)) is not None:
-        return Answer(None, **stored), True
+        again = Answer(None, **stored)
+        if again.once:
+            raise Conflict(
+                "This was done before, and what it made was shown once; make another", reason="shown_once"
+            )
+        return again, True
     answer = _written(tx, work, call)
     keep(
         tx,
@@ -94,7 +105,8 @@ def _once(tx: Tx, work: Work, call: Call, key: str, asked: str) -> tuple[Answer,
             "status": answer.status,
             "version": answer.version,
             "location": answer.location,
-            "text": answer.text,
+            "text": "" if answer.once else answer.text,
+            "once": answer.once,
         },
     )
     return answer, False

@@ -35,7 +35,8 @@ def _shown(tx: Tx, entries: list[Entry]) -> list[dict[str, Any]]:
         bare = [{**row, "changes": None} for row in some] if kind == "event" else some
         for row, record in zip(some, shown(tx, tx.schema.entity(name), bare), strict=True):
             if kind == "event":
-                record |= {"changes": row["changes"], "erased": row["erased"]}
+                record |= {"changes": row["changes"]} if "changes" in record else {}
+                record["erased"] = row["erased"]
             rows[row["id"]] = record
     return [
         {

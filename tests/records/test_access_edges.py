@@ -110,7 +110,8 @@ def test_addresses_are_for_who_sees_them(store: Store, business: Business, rep: 
     mine, there = business.rows["contacts"]["self"], business.rows["activities"]["self"]
     blind = (hiding(rep, "identities", "value"), allowing(rep, "identities", "create", "delete"))
     for actor in blind:
-        for given in ({"phones": []}, {"emails": ["a@example.com"]}):
+        lists: tuple[dict[str, list[str]], ...] = ({"phones": []}, {"emails": ["a@example.com"]})
+        for given in lists:
             with pytest.raises(Forbidden) as caught:
                 store.write_now(change_record, actor, CONTACT, mine, given)
             assert [caught.value.data["field"]] == [*given]

@@ -26,11 +26,11 @@ from bot.crm.user import TEAM, USER
 from bot.crm.view import VIEW
 from bot.records import definitions, shares
 from bot.records.actor import Actor
-from bot.records.defining import prepare_access, prepare_field, prepare_rule
+from bot.records.defining import guard_field, prepare_access, prepare_field, prepare_rule
 from bot.records.entity import Entity
 from bot.records.events import events, make_entity
 from bot.records.permissions import allowed, of_visible, row_filter
-from bot.records.sharing import guard_share, prepare_share
+from bot.records.sharing import guard_share, prepare_share, revive_share
 
 
 def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] | None:
@@ -41,7 +41,7 @@ def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] 
     if actor.sees_everything:
         return events.c.entity.not_in(unread) if unread else None
     told = [entity for entity in ENTITIES.values() if entity.name not in ("events", "users")]
-    return of_visible(actor, told, events.c.entity, events.c.record_id)
+    return of_visible(actor, told, events.c.entity, events.c.record_id, deleted=True)
 
 
 def _of_shared_records(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:
@@ -63,8 +63,10 @@ def _of_shared_records(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | 
 
 EVENT = make_entity(_of_visible_records)
 # Checks of definitions and shares ask the whole schema, so they join their kinds here.
-SHARE = replace(shares.SHARE, parent=_of_shared_records, prepare=prepare_share, guard=guard_share)
-CUSTOM_FIELD = replace(definitions.CUSTOM_FIELD, prepare=prepare_field)
+SHARE = replace(
+    shares.SHARE, parent=_of_shared_records, prepare=prepare_share, guard=guard_share, revive=revive_share
+)
+CUSTOM_FIELD = replace(definitions.CUSTOM_FIELD, prepare=prepare_field, guard=guard_field)
 VALIDATION_RULE = replace(definitions.VALIDATION_RULE, prepare=prepare_rule)
 ACCESS_RULE = replace(definitions.ACCESS_RULE, prepare=prepare_access)
 

@@ -12,7 +12,7 @@ from bot.crm.recurrence import zone_info
 from bot.errors import InvalidInput
 from bot.records.actor import Actor
 from bot.records.entity import EVERYTHING, Entity, entity
-from bot.records.permissions import row_filter
+from bot.records.permissions import through
 from bot.records.tx import Record, Tx
 from bot.records.write import create
 from bot.storage import Id, Instant
@@ -188,8 +188,7 @@ def through_activity(
     actor: Actor, column: sa.ColumnElement[Any], writing: bool
 ) -> sa.ColumnElement[bool] | None:
     """The condition that rows belong to an activity this actor may see, or change."""
-    mine = row_filter(actor, ACTIVITY, writing=writing)
-    return None if mine is None else column.in_(sa.select(ACTIVITY.table.c.id).where(mine))
+    return through(actor, ACTIVITY, column, writing=writing)
 
 
 ACTIVITY_LINK: Entity = entity(

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from email_validator import EmailNotValidError, validate_email
 
 from bot.crm.business import load_profile
-from bot.errors import Conflict, InvalidInput
-from bot.records.permissions import allowed, visible
+from bot.errors import Conflict, Forbidden, InvalidInput
+from bot.records.entity import Entity
+from bot.records.permissions import allowed, visible, writable
 from bot.records.tx import Record, Tx
 from bot.records.write import create, delete, update
 from bot.storage.among import among, ids
@@ -110,9 +111,18 @@ def load(tx: Tx, contact_ids: list[str]) -> Mapping[str, dict[str, list[str]]]:
     return found
 
 
+def _require_all(tx: Tx, entity: Entity, lists: Mapping[str, list[str]]) -> None:
+    """Who changes these lists changes addresses, which they must be allowed to see."""
+    may = all(allowed(tx.actor, action, entity.name) for action in ("read", "update"))
+    if lists and not (may and visible(tx.actor, entity, "value") and writable(tx.actor, entity, "value")):
+        names = ", ".join(lists)
+        raise Forbidden(f"You may not change {names} of a contact", field=next(iter(lists)))
+
+
 def save(tx: Tx, contact_id: str, lists: Mapping[str, list[str]]) -> None:
     """Make these the contact's numbers or addresses: what is new is a claim, and only claims go."""
     entity = tx.schema.entity("identities")
+    _require_all(tx, entity, lists)
     rows = _identities(tx, [contact_id])
     for name, texts in lists.items():
         kind = _LISTS[name]

@@ -78,7 +78,7 @@ def revoke_key(tx: Tx, key_id: str) -> None:
     """End a key at once. Raises NotFound, also for somebody else's; Forbidden."""
     live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     owner = tx.execute(sa.select(api_keys.c.user_id).where(live)).scalar()
-    if owner is None or not _may(tx.actor, owner):
+    if owner is None or not _may(tx, owner):
         raise NotFound("There is no such key")
     _require(tx, owner)
     tx.execute(api_keys.update().where(live).values(revoked_at=tx.now))
@@ -91,14 +91,22 @@ def revoke_keys_of(tx: Tx, user_id: str) -> None:
     tx.execute(api_keys.update().where(live).values(revoked_at=tx.now))
 
 
-def _may(actor: Actor, user_id: str) -> bool:
-    return actor.id == user_id or allowed(actor, "update", USER.name)
+def _may(tx: Tx, user_id: str) -> bool:
+    """One's own keys; those of others who may change users; those of admins, only admins."""
+    if tx.actor.id == user_id:
+        return True
+    if not allowed(tx.actor, "update", USER.name):
+        return False
+    if tx.actor.kind != "user" or tx.actor.role == "admin":
+        return True
+    role = tx.execute(sa.select(USER.table.c.role).where(USER.table.c.id == user_id)).scalar()
+    return role != "admin"
 
 
 def _require(tx: Tx, user_id: str) -> None:
     if tx.actor.scopes is not None:
         raise Forbidden("A key that is limited makes and ends no keys; sign in for that")
-    if not _may(tx.actor, user_id):
+    if not _may(tx, user_id):
         raise Forbidden("Only admins see to other people's keys")
 
 

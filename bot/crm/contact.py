@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.crm import address
 from bot.records.actor import Actor
 from bot.records.entity import Entity, Extras, entity
-from bot.records.permissions import allowed, row_filter
+from bot.records.permissions import through
 from bot.records.tx import Record, Tx
 from bot.records.write import create, find, get, update
 from bot.storage import Id
@@ -60,10 +60,7 @@ def through_contact(
     actor: Actor, column: sa.Column[Any], writing: bool = False
 ) -> sa.ColumnElement[bool] | None:
     """The condition that rows belong to a contact this actor may see, or change."""
-    if not allowed(actor, "update" if writing else "read", CONTACT.name):
-        return sa.false()
-    mine = row_filter(actor, CONTACT, writing=writing)
-    return None if mine is None else column.in_(sa.select(CONTACT.table.c.id).where(mine))
+    return through(actor, CONTACT, column, writing=writing)
 
 
 IDENTITY: Entity = entity(

@@ -13,6 +13,7 @@ from bot.crm.address import normal_email
 from bot.crm.series import find_series, holds
 from bot.errors import Conflict, InvalidInput
 from bot.ids import new_id
+from bot.records.permissions import allowed, visible
 from bot.records.shares import SHARE
 from bot.records.tx import Record, Tx
 from bot.records.write import delete, find
@@ -122,16 +123,21 @@ def _look_up(tx: Tx, who: str, values: dict[str, Any]) -> None:
     elif given:
         raise InvalidInput(f"{given[:80]!r} is no mail address", field="email")
     if who:
-        contact = find(tx, tx.schema.entity("contacts"), values[who])
+        kind = tx.schema.entity("contacts")
+        contact = find(tx, kind, values[who]) if allowed(tx.actor, "read", kind.name) else None
         if contact is None:
             raise InvalidInput("There is no such contact that you see", field=who)
-        values["name"] = values.get("name") or contact["name"]
+        if not values.get("name") and visible(tx.actor, kind, "name"):
+            values["name"] = contact["name"]
         values["email"] = values.get("email") or _address_of(tx, values[who])
 
 
 def _address_of(tx: Tx, contact_id: str) -> str | None:
-    """A contact's mail address, one that is proved before others."""
-    table = tx.schema.entity("identities").table
+    """A contact's mail address, one that is proved before others; None too where the actor sees none."""
+    entity = tx.schema.entity("identities")
+    if not allowed(tx.actor, "read", entity.name) or not visible(tx.actor, entity, "value"):
+        return None
+    table = entity.table
     statement = sa.select(table.c.value).where(
         table.c.contact_id == contact_id, table.c.kind == "email", table.c.deleted_at.is_(None)
     )

@@ -9,7 +9,7 @@ from bot.crm.case import CASE
 from bot.crm.lead import LEAD, OPEN
 from bot.crm.opportunity import OPPORTUNITY
 from bot.crm.series import hand_over
-from bot.crm.user import USER, console_sessions, require_another_admin
+from bot.crm.user import USER, console_sessions, require_admin_for, require_another_admin
 from bot.errors import Conflict, InvalidInput, NoSuchTarget, NotFound
 from bot.records.bulk import change_all
 from bot.records.entity import Entity
@@ -61,6 +61,7 @@ def deactivate(
     """
     tx.require("update", USER.name)
     user = _user(tx, user_id)
+    require_admin_for(tx, user["role"])
     if not user["active"]:
         raise Conflict("This user is not active any more")
     if user["role"] == "admin":

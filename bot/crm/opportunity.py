@@ -8,7 +8,7 @@ from bot.errors import Conflict, InvalidInput, NoSuchTarget
 from bot.records.actor import Actor
 from bot.records.bulk import change_all
 from bot.records.entity import EVERYTHING, Entity, entity
-from bot.records.permissions import allowed, row_filter
+from bot.records.permissions import through
 from bot.records.tx import Record, Tx
 from bot.storage import Id, Instant
 
@@ -117,7 +117,4 @@ def through_opportunity(
     actor: Actor, column: sa.Column[Any], writing: bool = False
 ) -> sa.ColumnElement[bool] | None:
     """The condition that rows belong to an opportunity this actor may see, or change."""
-    if not allowed(actor, "update" if writing else "read", OPPORTUNITY.name):
-        return sa.false()
-    mine = row_filter(actor, OPPORTUNITY, writing=writing)
-    return None if mine is None else column.in_(sa.select(OPPORTUNITY.table.c.id).where(mine))
+    return through(actor, OPPORTUNITY, column, writing=writing)

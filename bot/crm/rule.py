@@ -42,6 +42,11 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
     tx.insert_later(_versions, tuple(row), [row])
 
 
+def _revive(tx: Tx, row: Record) -> None:
+    """Who brings a rule back answers for it as who makes it."""
+    rule_check.checked(tx, row, row, changed=frozenset({"deleted_at"}))
+
+
 RULE: Entity = entity(
     "rules",
     sa.Column("name", sa.String(100), nullable=False),
@@ -60,6 +65,7 @@ RULE: Entity = entity(
     texts=("changed",),
     structures=("actions",),
     prepare=_prepare,
+    revive=_revive,
     takes=EVERYTHING,
     scope="open",
     title="name",
@@ -115,8 +121,8 @@ RULE_RUN: Entity = describe(
     computed=tuple(rule_runs.c.keys()),
     to={"run_as_id": "users"},
     internal=("chain",),
-    scope="own",
-    owner_column="run_as_id",
+    scope="parent",
+    parent=lambda actor, _writing: None if actor.sees_everything else rule_runs.c.run_as_id == actor.id,
 )
 """The run log. Values of personal fields are not in `changes`, only their names."""
 

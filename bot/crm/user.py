@@ -48,10 +48,19 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
             raise Conflict(f"There is a user {values['email']} already", field="email")
     if "role" in values and values["role"] not in ROLES:
         raise InvalidInput(f"{values['role']!r} is no role; one of {', '.join(ROLES)}", field="role")
+    require_admin_for(tx, values.get("role", ""))
+    if before is not None:
+        require_admin_for(tx, before["role"])
     if before is None:
         values["name"] = values.get("name") or values["email"].split("@")[0].replace(".", " ").title()
     elif before["role"] == "admin" and before["active"] and values.get("role", "admin") != "admin":
         require_another_admin(tx, before["id"])
+
+
+def require_admin_for(tx: Tx, role: str) -> None:
+    """Whoever else may change users: admins are made and changed by admins. Raises Forbidden."""
+    if role == "admin" and tx.actor.kind == "user" and tx.actor.role != "admin":
+        raise Forbidden("Only an admin may make or change an admin", field="role")
 
 
 def require_another_admin(tx: Tx, user_id: str) -> None:
@@ -165,6 +174,7 @@ def set_password(tx: Tx, user_id: str, password: str) -> None:
     row = tx.row(sa.select(USER.table).where(USER.table.c.id == user_id))
     if row is None:
         raise NotFound(f"No user {user_id}")
+    require_admin_for(tx, row["role"])
     update(tx, USER, row, {"password_hash": hash_password(password)}, action="password_set")
     tx.execute(console_sessions.delete().where(console_sessions.c.user_id == user_id))
 

@@ -33,7 +33,7 @@ def create_record(
     """
     entity = _open_to(tx, entity, "create")
     values = read_values(tx, entity, given, zone=zone)
-    lists = _lists(entity, values)
+    lists = {name: texts for name, texts in _lists(entity, values).items() if texts}
     if "owner_id" in entity.fields and not ({"owner_id", "team_id"} & values.keys()):
         values["owner_id"] = tx.actor.id if tx.actor.kind == "user" else None
     if "team_id" in entity.fields:
@@ -148,6 +148,9 @@ def _settle_money(tx: Tx, entity: Entity, values: dict[str, Any], before: Record
         old = (before or {}).get(name)
         beside = spec.currency if spec.currency in entity.fields else ""
         amount = values.get(name)
+        recounted = before is not None and beside in values and values[beside] != before.get(beside)
+        if recounted and not writable(tx.actor, entity, name):  # whether or not there is an amount
+            raise Forbidden(f"You may not change {beside} of {entity.name}", field=beside)
         if beside in values and name not in values and old is not None:
             was = (before or {}).get(beside) or business_currency(tx)
             amount = Decimal(str(to_major(old, was)))

@@ -11,13 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.errors import Conflict, InvalidInput, QueryInvalid
+from bot.ids import new_id
 from bot.records.access import ACTIONS
 from bot.records.actor import ROLES
 from bot.records.change import business_currency
-from bot.records.definitions import ACCESS_RULE, CUSTOM_FIELD
+from bot.records.definitions import ACCESS_RULE, CUSTOM_FIELD, VALIDATION_RULE
 from bot.records.entity import OWN_PREFIX, Entity
 from bot.records.tx import Record, Tx
-from bot.records.validate import compiled, condition_query
+from bot.records.validate import applies, compiled
 from bot.records.write import create, delete, update
 
 MOST_FIELDS = 100
@@ -60,6 +61,21 @@ def prepare_field(tx: Tx, before: Record | None, values: dict[str, Any]) -> None
         raise InvalidInput("Only an enum has values", field="values")
     if both.get("searchable") and both["type"] != "text":
         raise InvalidInput("Only a text can be searched", field="searchable")
+
+
+def guard_field(tx: Tx, row: Record) -> None:
+    """A field that a rule's condition names stays: without it the condition could not be read."""
+    table = VALIDATION_RULE.table
+    asked = sa.select(table.c.entity, table.c.field, table.c.condition)
+    name = re.escape(row["name"])
+    for rule in tx.rows(asked.where(table.c.condition.contains(row["name"]), table.c.deleted_at.is_(None))):
+        # Rules of other kinds name it by a path.
+        pattern = rf"\b{name}\b" if rule["entity"] == row["entity"] else rf"\.{name}\b"
+        if re.search(pattern, rule["condition"]):
+            raise Conflict(
+                f"A rule for {rule['field']} of {rule['entity']} speaks of this field; change it first",
+                field="condition",
+            )
 
 
 def _check_target(tx: Tx, values: dict[str, Any]) -> None:
@@ -123,9 +139,9 @@ def prepare_rule(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         raise InvalidInput(f"{spec.name} ({spec.type}) cannot be unique", field="field")
     if both.get("condition"):
         try:
-            condition_query(tx, kind, both["condition"])
-        except QueryInvalid as error:
-            raise QueryInvalid(error.message, **{**error.data, "field": "condition"}) from None
+            applies(tx, kind, both["condition"], new_id())  # as every write will ask it
+        except (QueryInvalid, InvalidInput) as error:
+            raise type(error)(error.message, **{**error.data, "field": "condition"}) from None
 
 
 def prepare_access(tx: Tx, _before: Record | None, values: dict[str, Any]) -> None:

@@ -117,6 +117,8 @@ class Entity:
     """Asked on every way a record is made (before: None) or changed: completes or refuses the new values."""
     guard: Guard | None = None
     """Asked before a record is deleted: raises Conflict where something still needs it."""
+    revive: Guard | None = None
+    """Asked before a deleted record is restored: raises Forbidden, Conflict where it must stay away."""
     after: After | None = None
     """Told of every change once it is written: (tx, row before, row now). Without a row before it was made or
     restored, without a row now it was deleted."""

@@ -16,7 +16,9 @@ from bot.records.entity import Entity
 from bot.records.shares import shared_with
 from bot.storage import Id
 
-__all__ = ["Action", "allowed", "of_visible", "require", "row_filter", "visible", "writable"]
+__all__ = ["Action", "allowed", "of_visible", "require", "row_filter", "through", "visible", "writable"]
+MOST_WAYS = 5
+"""Territories that are a way of seeing each."""
 
 
 def allowed(actor: Actor, action: Action, entity: str) -> bool:
@@ -65,11 +67,11 @@ def row_filter(actor: Actor, entity: Entity, *, writing: bool = False) -> sa.Col
     if entity.scope == "parent":
         assert entity.parent is not None
         return entity.parent(actor, writing)
-    if actor.sees_everything:
-        return None
-    if entity.scope == "own":
+    if entity.scope == "own":  # whoever sees all records of the business, these are theirs alone
         column = entity.table.c[entity.owner_column]
         return column == actor.id
+    if actor.sees_everything:
+        return None
     return sa.or_(*_ways(actor, entity, writing=writing))
 
 
@@ -97,9 +99,34 @@ def _ways(actor: Actor, entity: Entity, *, writing: bool) -> list[sa.ColumnEleme
     # Within a team an agent takes over whatever nobody has taken yet.
     mine.append(team.is_(None) if actor.role == "agent" else sa.and_(owner.is_(None), team.is_(None)))
     if entity.main:
-        mine += [table.c.territory_id == _told(territory) for territory in actor.territory_ids]
+        mine += _in_territories(actor, table.c.territory_id)
         mine.append(table.c.id.in_(shared_with(actor, entity.name, writing=writing)))
     return mine
+
+
+def _in_territories(actor: Actor, column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+    """A way for each territory; for many of them one, as each way is a search of its own."""
+    if len(actor.territory_ids) <= MOST_WAYS:
+        return [column == _told(territory) for territory in actor.territory_ids]
+    ids = [*actor.territory_ids]
+    return [column.in_(sa.bindparam(None, ids, type_=Id, expanding=True, literal_execute=True))]
+
+
+def through(
+    actor: Actor, entity: Entity, column: sa.ColumnElement[Any], *, writing: bool = False
+) -> sa.ColumnElement[bool] | None:
+    """The condition that rows hang, by the id in `column`, on a record of this kind that is not deleted and
+    that this actor may see, or change; None: any."""
+    if actor.kind != "user":
+        return None
+    if not allowed(actor, "update" if writing else "read", entity.name):
+        return sa.false()
+    mine = row_filter(actor, entity, writing=writing)
+    if mine is None:
+        # Who sees all records: looked up row by row, as a list of all live records would be long.
+        gone = entity.table.alias()
+        return ~sa.exists().where(gone.c.id == column, gone.c.deleted_at.is_not(None))
+    return column.in_(sa.select(entity.table.c.id).where(mine, entity.table.c.deleted_at.is_(None)))
 
 
 def of_visible(
@@ -109,14 +136,20 @@ def of_visible(
     record_id: sa.ColumnElement[Any],
     *,
     writing: bool = False,
+    deleted: bool = False,
 ) -> sa.ColumnElement[bool] | None:
     """The condition that the record which two columns name is one that the actor sees, or may change, of one
-    of these kinds; None: any."""
-    if actor.sees_everything:
+    of these kinds, and with `deleted` perhaps a deleted one; None: any."""
+    if actor.kind != "user":
         return None
     conditions: list[sa.ColumnElement[bool]] = []
     for entity in entities:
         if not allowed(actor, "update" if writing else "read", entity.name):
+            continue
+        if not deleted:
+            theirs = through(actor, entity, record_id, writing=writing)
+            assert theirs is not None
+            conditions.append(sa.and_(kind == entity.name, theirs))
             continue
         mine = row_filter(actor, entity, writing=writing)
         if mine is None:

@@ -24,6 +24,8 @@ def prepare_share(tx: Tx, before: Record | None, values: dict[str, Any]) -> None
     if kind is None or not kind.main:
         kinds = [name for name, entity in tx.schema.entities.items() if entity.main]
         raise InvalidInput(f"Shared are {', '.join(kinds)}", field="entity", expected=kinds)
+    if before is None and tx.actor.kind == "user" and both.get("user_id") == tx.actor.id:
+        raise Conflict("Nobody shares a record with themselves", field="user_id")
     if (both.get("user_id") is None) == (both.get("team_id") is None):
         raise InvalidInput("A record is shared with one user or one team", field="user_id")
     _require(tx, kind, both["record_id"])
@@ -37,6 +39,11 @@ def guard_share(tx: Tx, row: Record) -> None:
     """Who made a share takes it back, and so does who may change the record."""
     if row["shared_by"] is None or row["shared_by"] != tx.actor.id:
         _require(tx, tx.schema.entity(row["entity"]), row["record_id"])
+
+
+def revive_share(_tx: Tx, _row: Record) -> None:
+    """What was taken back stays so: who has lost the record would give it to themselves again."""
+    raise Conflict("A share that was taken back is not restored; share it anew")
 
 
 def _require(tx: Tx, kind: Entity, record_id: str) -> None:

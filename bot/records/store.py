@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import sqlalchemy as sa
+
 from bot.logs import correlation
 from bot.notices import Notice
 from bot.records.actor import SYSTEM, Actor
@@ -150,5 +152,8 @@ class Store:
 
 
 def explain(value: Any) -> str:
-    """An exception as one line for a log or a parked row."""
+    """An exception as one line for a log or a parked row. What a database says may hold values of records:
+    of that, only what kind of error it is."""
+    if isinstance(value, sa.exc.DBAPIError):
+        return f"{type(value).__name__}: {type(value.orig).__name__}"
     return f"{type(value).__name__}: {value}"[:500]

@@ -13,13 +13,15 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
-from bot.errors import InvalidInput
+from bot.errors import InvalidInput, QueryInvalid
+from bot.logs import logger
 from bot.records.actor import SYSTEM
 from bot.records.entity import Entity, Field
-from bot.records.query import Query, holds, parse
+from bot.records.query import holds, parse
 from bot.records.schema import Rule
 from bot.records.tx import Tx
 
+_log = logger("records")
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -35,9 +37,12 @@ def compiled(pattern: str) -> Any:
         raise InvalidInput(f"This pattern cannot be read: {said}", field="pattern") from None
 
 
-def condition_query(tx: Tx, entity: Entity, condition: str) -> Query:
-    """A rule's condition as a Query. Raises QueryInvalid."""
-    return parse(tx.schema, entity, SYSTEM, where=condition)
+def applies(tx: Tx, entity: Entity, condition: str, record_id: str) -> bool:
+    """Whether a rule's condition holds for a record. Raises QueryInvalid, InvalidInput where it cannot be
+    read."""
+    query = parse(tx.schema, entity, SYSTEM, where=condition)
+    with tx.acting(SYSTEM):  # a rule sees the whole record, whoever wrote it
+        return holds(tx, entity, query, record_id)
 
 
 def broken_rules(
@@ -50,7 +55,7 @@ def broken_rules(
         if spec is None or (changed is not None and not _concerned(rule, changed)):
             continue
         if _BREAKS[rule["kind"]](tx, entity, spec, rule, record_id, row.get(spec.name)) and (
-            not rule["condition"] or _applies(tx, entity, rule["condition"], record_id)
+            not rule["condition"] or _applies(tx, entity, rule, record_id)
         ):
             yield rule
 
@@ -73,13 +78,18 @@ def _concerned(rule: Rule, changed: set[str]) -> bool:
     return any(name in words or name.removesuffix("_id") in words for name in changed)
 
 
-def _applies(tx: Tx, entity: Entity, condition: str, record_id: str) -> bool:
-    query = condition_query(tx, entity, condition)
-    actor, tx.actor = tx.actor, SYSTEM  # a rule sees the whole record, whoever wrote it
+def _applies(tx: Tx, entity: Entity, rule: Rule, record_id: str) -> bool:
+    """A condition that cannot be read any more holds for nothing: one rule does not stop every write."""
     try:
-        return holds(tx, entity, query, record_id)
-    finally:
-        tx.actor = actor
+        return applies(tx, entity, rule["condition"], record_id)
+    except (QueryInvalid, InvalidInput):
+        _tell_unreadable(rule["id"])
+        return False
+
+
+@lru_cache(maxsize=1024)
+def _tell_unreadable(rule_id: str) -> None:
+    _log.warning("rule_unreadable", rule=rule_id)
 
 
 def _missing(_tx: Tx, _entity: Entity, _spec: Field, _rule: Rule, _record_id: str, value: Any) -> bool:

@@ -133,6 +133,8 @@ def restore(tx: Tx, entity: Entity, record_id: str, *, reason: str = "") -> None
         raise NotFound(f"No {entity.name} record {record_id}")
     if before["deleted_at"] is None:
         raise Conflict("This record is not deleted")
+    if entity.revive is not None:
+        entity.revive(tx, before)
     _mark(tx, entity, before, deleted=False, reason=reason)
     _obey(tx, entity, before, {**expanded(entity, before), "deleted_at": None}, None)
 

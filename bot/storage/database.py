@@ -62,6 +62,7 @@ class Database:
             "pool_size": size,
             "max_overflow": 4,
             "json_serializer": dump_json,
+            "hide_parameters": True,  # they are people's data, and errors are logged
             "pool_reset_on_return": None,  # every transaction below ends itself
         }
         if self.dialect == "sqlite":

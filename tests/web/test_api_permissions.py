@@ -124,10 +124,10 @@ def sees(role: str, kind: str, owner: str) -> bool:
     """Whether a user of this role sees a record of this owner (of the record it hangs on)."""
     if role not in MAY_READ[kind]:
         return False
-    if role in ("manager", "admin") or kind in SHARED:
-        return True
     if kind == "notifications":
         return owner == "self"
+    if role in ("manager", "admin") or kind in SHARED:
+        return True
     if role == "agent":
         return owner in ("self", "mate", "loner", "nobody")  # the team's, and what no team has
     return owner in ("self", "mate", "nobody")

@@ -7,6 +7,7 @@ from bot.errors import ConfigurationInvalid, Conflict, InvalidInput, SamvadError
 from bot.ids import is_id
 from bot.records.change import change_record, create_record, delete_record, restore_record
 from bot.records.entity import Entity
+from bot.records.permissions import allowed
 from bot.records.query import one
 from bot.records.show import shown
 from bot.records.tx import Record, Tx
@@ -149,4 +150,7 @@ def _version(tx: Tx, entity: Entity, call: Call) -> int | None:
 def _record(
     tx: Tx, entity: Entity, row: Record | Mapping[str, Any], status: int = 200, location: str = ""
 ) -> Answer:
+    """The record as it is now; of one that the key may only write, no more than which it is."""
+    if not allowed(tx.actor, "read", entity.name):
+        return Answer({"id": row["id"], "version": row["version"]}, status, row["version"], location)
     return Answer(shown(tx, entity, [row])[0], status, row["version"], location)

@@ -241,6 +241,50 @@ async def test_hidden_and_locked_fields_and_other_teams_records(site: Site, staf
     await get(marketer, "records/cases", 403)
 
 
+async def test_what_is_hidden_shows_on_no_page_and_breaks_none(site: Site, staff: Any) -> None:
+    one, mark = await staff("rep", "North"), new_id()[-8:]
+    person = made(site, "contacts", name=f"Secret {mark}", city="Pune", phones=["+919800000017"])
+    case = made(site, "cases", contact_id=person, subject=f"Whisper {mark}")
+    number = f"#{row_of(site, 'cases', case)['number']}".lstrip("#")
+    about = {"about": "contacts", "about_id": person, "contact_id": person}
+    note = made(site, "activities", kind="note", subject="Called", body=f"Quiet {mark}", **about)
+    site.app.store.write_now(change_owner, SYSTEM, note, actor(site, site.user("rep", "North")).id)
+    hidden = {"activities": ("body", "outcome", "due_at"), "contacts": ("name",), "cases": ("subject",)}
+    hidden |= {"users": ("name", "email", "active"), "stages": ("position",)}
+    every = [(kind, name) for kind, names in hidden.items() for name in names]
+    kinds = {"contacts": person, "cases": case, "activities": note}
+    before = await get(one, f"records/contacts/{person}/timeline")
+    assert f"Quiet {mark}" in before and f"Secret {mark}" in await get(one, f"records/activities/{note}")
+    for kind, name in every:
+        site.app.store.write_now(set_access, SYSTEM, "rep", kind, "hidden", field=name)
+    try:
+        for kind, record_id in kinds.items():
+            path = f"records/{kind}/{record_id}"
+            pages = [await get(one, f"records/{kind}"), await get(one, f"{path}/facts")]
+            pages += [await get(one, f"{path}{part}") for part in ("", "/timeline")]
+            pages += [await get(one, f"records/{kind}/lookup")]
+            if kind != "cases":  # which reps only read
+                pages += [await get(one, f"{path}/edit"), await get(one, f"records/{kind}/new")]
+            data = {"id": record_id, "deed": "owner", "owner_id": new_id()}
+            pages += [await one.post(f"/console/records/{kind}/bulk", 200, **data)]
+            for word in ("Secret", "Whisper", "Quiet"):
+                assert not [page for page in pages if f"{word} {mark}" in page], (kind, word)
+            named = number if kind == "cases" else "Called" if kind == "activities" else record_id[-6:]
+            assert [named in page for page in (pages[0], pages[2], pages[-1])] == [True] * 3, kind
+        for kind in ("accounts", "leads", "opportunities", "users", "stages"):
+            await get(one, f"records/{kind}")
+        for path in ("records/opportunities/board", "records/opportunities/new", "records/users/lookup"):
+            await get(one, path)
+    finally:
+        for kind, name in every:
+            site.app.store.write_now(set_access, SYSTEM, "rep", kind, None, field=name)
+
+
+def change_owner(tx: Tx, record_id: str, owner_id: str | None) -> None:
+    """An activity gets an owner."""
+    change_record(tx, tx.schema.entity("activities"), record_id, {"owner_id": owner_id})
+
+
 async def test_admins_give_fields_rules_and_rights(site: Site, staff: Any) -> None:
     admin, rep = await staff("admin"), await staff("rep", "North")
     mark = new_id()[-6:]

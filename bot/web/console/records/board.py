@@ -16,7 +16,7 @@ from bot.web.console.door import Viewer, room, show
 from bot.web.console.records.asked import Asked, asked_of, from_view, quoted
 from bot.web.console.records.common import ROOT, may, reader_of
 from bot.web.console.records.control import sentence
-from bot.web.console.records.listing import Line, lines_of
+from bot.web.console.records.listing import Line, lines_of, needed_of
 from bot.web.console.records.pickers import stages_of
 from bot.web.console.records.reader import Reader
 from bot.web.console.records.views import chosen, content, views_of
@@ -78,15 +78,13 @@ def _in(stage: str, asked: Asked) -> str:
 def _cards(
     tx: Tx, reader: Reader, entity: Entity, asked: Asked, stage: str, shown: Sequence[str]
 ) -> list[Record]:
-    fields = ["name", *shown, *(["currency"] if "amount" in shown else [])]
-    kept = tuple(name for name in fields if visible(tx.actor, entity, name))
     query = parse(
         tx.schema,
         entity,
         tx.actor,
         where=_in(stage, asked),
         order="close_date, id" if "close_date" in shown else "id",
-        fields=kept,
+        fields=needed_of(tx.actor, entity, shown),
         limit=CARDS,
     )
     return page(tx, entity, query, reader.zone, reader.currency).rows

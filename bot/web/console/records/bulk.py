@@ -11,7 +11,7 @@ from bot.records.entity import Entity
 from bot.records.tx import Record, Tx
 from bot.records.write import get
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.common import ROOT, kind_of, reader_of
+from bot.web.console.records.common import ROOT, kind_of, reader_of, seen_of
 from bot.web.console.records.control import sentence
 from bot.web.console.records.layout import address_of
 from bot.web.console.records.reader import Reader
@@ -36,7 +36,7 @@ def _one(tx: Tx, entity: Entity, record_id: str, deed: str, value: str, reader: 
         delete_record(tx, entity, record_id)
     else:
         change_record(tx, entity, record_id, _change(deed, row, value))
-    return reader.title(entity, row)
+    return reader.title(entity, seen_of(tx.actor, entity, row))
 
 
 def _change(deed: str, row: Record, value: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def _title(viewer: Viewer, entity: Entity, record_id: str, reader: Reader)
         row = await viewer.app.store.read(get, viewer.actor, entity, record_id)
     except SamvadError:
         return record_id[-6:]
-    return reader.title(entity, row)
+    return reader.title(entity, seen_of(viewer.actor, entity, row))
 
 
 @room

@@ -6,13 +6,16 @@ from aiohttp import web
 
 from bot.errors import NotFound
 from bot.records.access import Action
+from bot.records.actor import Actor
 from bot.records.entity import Entity
-from bot.records.permissions import allowed
+from bot.records.permissions import allowed, visible
+from bot.records.tx import Record
 from bot.web.console.door import Viewer
 from bot.web.console.records.layout import LAYOUTS
 from bot.web.console.records.reader import Reader
 
 ROOT = "/console/records"
+_ALWAYS = ("id", "version", "deleted_at")
 
 
 def kind_of(request: web.Request, viewer: Viewer) -> Entity:
@@ -40,6 +43,11 @@ def may(viewer: Viewer, action: Action, entity: Entity) -> bool:
     """Whether this viewer may do this to records of a kind by hand."""
     by_hand = action == "read" or action in entity.takes
     return by_hand and allowed(viewer.actor, action, entity.name)
+
+
+def seen_of(actor: Actor, entity: Entity, row: Record) -> Record:
+    """A row that was read whole without the fields that are hidden from this reader."""
+    return {name: value for name, value in row.items() if name in _ALWAYS or visible(actor, entity, name)}
 
 
 def go(request: web.Request, target: str) -> web.Response:

@@ -1,5 +1,6 @@
 """The controls of a form: one for each field, with what it holds and what is wrong with it."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -47,7 +48,7 @@ def editable(actor: Actor, entity: Entity, name: str) -> bool:
     spec = entity.fields.get(name)
     if spec is None:
         return False
-    plain = not spec.computed and not spec.internal and (spec.type != "json" or spec.texts)
+    plain = not spec.computed and not spec.internal and (spec.type != "json" or spec.texts or spec.structure)
     return plain and visible(actor, entity, name) and writable(actor, entity, name)
 
 
@@ -71,6 +72,8 @@ def as_text(entity: Entity, name: str, row: Mapping[str, Any], reader: Reader) -
     value = row.get(name)
     if value is None:
         return ""
+    if name in entity.fields and entity.fields[name].structure:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     if name not in entity.fields or isinstance(value, list):
         return ", ".join(str(one) for one in value)
     spec = entity.fields[name]
@@ -114,7 +117,7 @@ def control(
         if value and value not in {one for one, _ in options}:
             options = ((value, value), *options)
     kind: str = "choice" if options else "long" if spec.long else spec.type
-    if name in ("condition", "pattern"):
+    if name in ("condition", "pattern") or spec.structure:
         kind = "code"
     hint = f"records.hint.{entity.name}.{name}"
     hint = hint if reader.words.has(hint) else f"records.hint.{spec.type}"

@@ -13,7 +13,7 @@ from bot.records.entity import Entity
 from bot.records.tx import Record, Tx
 from bot.records.write import get
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.common import ROOT, go, kind_of, may, reader_of
+from bot.web.console.records.common import ROOT, go, kind_of, may, reader_of, seen_of
 from bot.web.console.records.control import Control, as_text, control, editable, form_fields, given, sentence
 from bot.web.console.records.layout import address_of, layout_of
 from bot.web.console.records.names import extras_of, names_of
@@ -232,7 +232,7 @@ def _change(
     """
     entity = tx.schema.of(entity)
     changed = {name: value for name, value in values.items() if (value or "") != base.get(name, "").strip()}
-    row = get(tx, entity, record_id)
+    row = seen_of(tx.actor, entity, get(tx, entity, record_id))
     for name in values:
         # What a form began with is told back where it moved on: only to who may change it.
         if not editable(tx.actor, entity, name):

@@ -13,7 +13,7 @@ Section = tuple[str, tuple[str, ...]]
 _BELONGS: Section = ("belongs", ("owner_id", "team_id", "territory_id", "category_id", "tags"))
 _ADDRESS: Section = ("address", ("address", "city", "region", "country"))
 _KEPT = ("created_at", "updated_at")
-_NEVER = frozenset({"id", "deleted_at", "version", "about", "about_id"})
+_NEVER = frozenset({"id", "deleted_at", "version", "about", "about_id", "series_id", "event_id", "sequence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,16 @@ LAYOUTS: dict[str, Layout] = {
     "activities": Layout(
         "calendar",
         (
-            ("main", ("kind", "subject", "contact_id", "due_at", "done_at", "body")),
-            ("call", ("direction", "outcome", "seconds")),
+            ("main", ("kind", "subject", "contact_id", "priority", "location", "body")),
+            ("when", ("due_at", "starts_at", "ends_at", "all_day", "reminder_minutes")),
+            ("outcome", ("done_at", "outcome", "direction", "seconds")),
+            ("series", ("rrule", "zone", "occurs_at", "detached")),
+            ("guests", ("invite",)),
             _BELONGS,
         ),
-        ("kind", "subject", "contact_id", "due_at", "done_at", "owner_id"),
-        ("kind", "due_at", "done_at", "contact_id", "owner_id"),
+        ("kind", "subject", "contact_id", "due_at", "starts_at", "done_at", "owner_id"),
+        ("kind", "due_at", "starts_at", "done_at", "contact_id", "owner_id"),
+        (("attendees", "activity_id"), ("files", "record_id")),
         timeline=True,
     ),
     "conversations": Layout(
@@ -148,6 +152,22 @@ LAYOUTS: dict[str, Layout] = {
         "person",
         (("main", ("opportunity_id", "contact_id", "role", "influence", "note")),),
         ("contact_id", "role", "influence", "opportunity_id"),
+        alone=False,
+    ),
+    "attendees": Layout(
+        "people",
+        (
+            ("main", ("activity_id", "contact_id", "user_id", "email", "name", "required")),
+            ("answer", ("answer", "answered_at", "comment")),
+        ),
+        ("name", "email", "answer", "required", "answered_at"),
+        alone=False,
+    ),
+    "files": Layout(
+        "file",
+        (("main", ("name", "description", "expires_on", "private", "owner_id", "contact_id")),),
+        ("name", "size", "revision", "expires_on", "created_at"),
+        ("mime", "size", "revision", "owner_id"),
         alone=False,
     ),
     "stages": Layout(
@@ -199,6 +219,30 @@ LAYOUTS: dict[str, Layout] = {
         ("entity", "field", "kind", "active"),
         choices={"entity": "kinds"},
     ),
+    "rules": Layout(
+        "spark",
+        (
+            ("main", ("name", "entity", "trigger", "changed", "condition", "run_as_id")),
+            ("when", ("due_field", "due_minutes")),
+            ("order", ("active", "position", "stop_after")),
+        ),
+        ("name", "entity", "trigger", "active", "position"),
+        ("entity", "trigger", "active", "position"),
+        (("rule_runs", "rule_id"),),
+        choices={"entity": "kinds"},
+        order="position",
+    ),
+    "rule_runs": Layout(
+        "spark",
+        (
+            ("main", ("rule_id", "rule_version", "entity", "record_id", "run_as_id")),
+            ("outcome", ("state", "tries", "error", "changes", "started_at", "finished_at")),
+        ),
+        ("rule_id", "state", "entity", "record_id", "started_at", "finished_at", "error"),
+        ("state", "rule_id", "started_at"),
+        choices={"entity": "kinds"},
+        alone=False,
+    ),
 }
 MAIN = ("contacts", "accounts", "leads", "opportunities", "cases", "activities")
 """What the bar of the console leads to, in this order; the other kinds stand under "More"."""
@@ -206,7 +250,7 @@ ROOMS = tuple((kind, LAYOUTS[kind].icon) for kind in MAIN)
 """The same with their signs."""
 SETTINGS = (
     *("users", "teams", "territories", "categories", "stages"),
-    *("custom_fields", "validation_rules"),
+    *("custom_fields", "validation_rules", "rules", "rule_runs"),
 )
 CHOICES = {"currency": "currencies", "country": "countries", "lang": "languages"}
 """Where the values of text fields come from that are the same in every kind."""

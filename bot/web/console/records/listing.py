@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.errors import QueryInvalid
+from bot.records.actor import Actor
 from bot.records.entity import Entity
+from bot.records.permissions import visible
 from bot.records.query import page, parse
 from bot.records.tx import Record, Tx
 from bot.web.console.records.asked import Asked
@@ -38,19 +40,25 @@ def read_page(
 ) -> Listing:
     """The records that were asked for. Raises Forbidden, QueryInvalid, InvalidInput."""
     entity = tx.schema.of(entity)
-    needed = _needed(entity, columns)
+    needed = needed_of(tx.actor, entity, columns)
     query = parse(
         tx.schema,
         entity,
         tx.actor,
         where=_checked(tx, entity, asked),
-        order=asked.order or layout_of(entity).order,
+        order=asked.order or _order(tx.actor, entity),
         fields=needed,
         limit=limit,
         cursor=asked.after or None,
     )
     found = page(tx, entity, query, reader.zone, reader.currency)
     return Listing(lines_of(tx, reader, entity, found.rows, columns), found.next_cursor or "")
+
+
+def _order(actor: Actor, entity: Entity) -> str:
+    """The order of the layout, unless it is by what this reader may not see."""
+    order = layout_of(entity).order
+    return order if visible(actor, entity, order.partition(" ")[0]) else "id desc"
 
 
 def _checked(tx: Tx, entity: Entity, asked: Asked) -> str:
@@ -60,14 +68,15 @@ def _checked(tx: Tx, entity: Entity, asked: Asked) -> str:
     return asked.condition
 
 
-def _needed(entity: Entity, columns: Sequence[str]) -> tuple[str, ...]:
-    """The fields that showing these columns takes: an amount needs its currency, a row its title."""
-    wanted = [entity.title]
+def needed_of(actor: Actor, entity: Entity, columns: Sequence[str]) -> tuple[str, ...]:
+    """The fields that showing these columns takes: an amount needs its currency, a row its title, or where
+    that is hidden its number."""
+    wanted = ["id", entity.title, *(("number",) if "number" in entity.fields else ())]
     for name in columns:
         spec = entity.fields.get(name)
         if spec is not None:
             wanted += [name, *([spec.currency] if spec.currency in entity.fields else ())]
-    return tuple(dict.fromkeys(name for name in wanted if not entity.fields[name].internal))
+    return tuple(dict.fromkeys(name for name in wanted if visible(actor, entity, name)))
 
 
 def lines_of(

@@ -24,7 +24,8 @@ def _find(tx: Tx, reader: Reader, entity: Entity, text: str) -> list[tuple[str, 
         name for name in (entity.title, *_BESIDE) if name in entity.fields and visible(tx.actor, entity, name)
     ]
     searched = any(spec.search for spec in entity.fields.values())
-    if "active" in entity.fields:
+    beside = next((name for name in names if name != entity.title), "")
+    if "active" in entity.fields and visible(tx.actor, entity, "active"):
         names.append("active")
     fields = tuple(names) or ("id",)
     if searched:
@@ -34,7 +35,6 @@ def _find(tx: Tx, reader: Reader, entity: Entity, text: str) -> list[tuple[str, 
     else:
         everything = page(tx, entity, Query(entity.name, limit=_SMALL, fields=fields)).rows
         rows = [row for row in everything if _fits(row, names, text.casefold())][:MOST]
-    beside = next((name for name in names[1:] if name != "active"), "")
     return [
         (row["id"], reader.title(entity, row), str(row.get(beside) or "")[:60])
         for row in rows

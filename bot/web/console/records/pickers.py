@@ -8,7 +8,7 @@ from aiohttp import web
 from bot.records.entity import Entity, Field
 from bot.records.permissions import allowed, visible
 from bot.records.query import Order, Query, page
-from bot.records.tx import Tx
+from bot.records.tx import Record, Tx
 from bot.web.console.records.asked import asked_of, quoted
 from bot.web.console.records.common import ROOT
 from bot.web.console.records.layout import layout_of
@@ -70,12 +70,17 @@ def _options(tx: Tx, reader: Reader, entity: Entity, spec: Field) -> tuple[tuple
 def stages_of(tx: Tx) -> list[str]:
     """The stages of a deal, in their order."""
     stage = tx.schema.entity("stages")
-    found = page(tx, stage, _ordered(stage.name, "position", ("name",)))
+    if not visible(tx.actor, stage, "name"):
+        return []
+    found = page(tx, stage, _ordered(tx, stage, "position", ("name",)))
     return [row["name"] for row in found.rows]
 
 
-def _ordered(kind: str, field: str, fields: tuple[str, ...], limit: int = 200) -> Query:
-    return Query(kind, order=(Order(field), Order("id")), limit=limit, fields=fields)
+def _ordered(tx: Tx, entity: Entity, field: str, fields: tuple[str, ...], limit: int = 200) -> Query:
+    """Those of the fields, and of the order, that the actor sees."""
+    shown = ("id", *(name for name in fields if visible(tx.actor, entity, name)))
+    order = (Order(field), Order("id")) if visible(tx.actor, entity, field) else (Order("id"),)
+    return Query(entity.name, order=order, limit=limit, fields=shown)
 
 
 def _people(tx: Tx, reader: Reader) -> tuple[tuple[str, str], ...]:
@@ -86,11 +91,16 @@ def _people(tx: Tx, reader: Reader) -> tuple[tuple[str, str], ...]:
     if not allowed(tx.actor, "read", "users"):
         return tuple(fixed)
     users = tx.schema.entity("users")
-    rows = page(tx, users, _ordered("users", "name", ("name", "email", "active"), _MOST_USERS)).rows
+    rows = page(tx, users, _ordered(tx, users, "name", ("name", "email", "active"), _MOST_USERS)).rows
     return (
         *fixed,
-        *((f"owner.email = {quoted(row['email'])}", row["name"]) for row in rows if row["active"]),
+        *((_whose(row), reader.title(users, row)) for row in rows if row.get("active", True)),
     )
+
+
+def _whose(row: Record) -> str:
+    """A colleague in a condition: by address, or by id where addresses are hidden."""
+    return f"owner.email = {quoted(row['email'])}" if "email" in row else quoted(row["id"])
 
 
 def picked(request: web.Request, entity: Entity) -> str | None:

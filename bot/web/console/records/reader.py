@@ -110,10 +110,12 @@ class Reader:
 
     def title(self, entity: Entity, row: Record) -> str:
         """By what people know a record."""
-        name = row.get(entity.title)
-        if entity.title == "number":
-            return f"{entity.number_prefix}{name}"
-        return str(name or "").strip() or self.say("records.unnamed")
+        known = entity.title if entity.title in row else "number"
+        if known not in row:  # hidden from the reader: some name it needs
+            return str(row["id"])[-6:]
+        if known == "number":
+            return f"{entity.number_prefix}{row[known]}"
+        return str(row[known] or "").strip() or self.say("records.unnamed")
 
     def currency_of(self, spec: Field, row: Record) -> str:
         """The currency of an amount in this row: its own field's, a fixed one, else the business's."""
@@ -127,6 +129,8 @@ class Reader:
         label = self.label(entity, name)
         if value is None or value == "" or value == []:
             return Cell(name, label, spec.type, "")
+        if spec.type == "id" and not spec.to and row.get("entity") in self.schema.entities:
+            return self._any(spec, label, row["entity"], str(value))
         if spec.type == "id":
             return self._link(spec, label, str(value), names)
         if spec.type == "tags":
@@ -147,6 +151,12 @@ class Reader:
             return _as_instant(value).astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
         return str(value) if spec.type in ("date", "number", "integer") and spec.name != "number" else ""
 
+    def _any(self, spec: Field, label: str, kind: str, record_id: str) -> Cell:
+        """A record of the kind that the row names: its page tells whether the reader may see it."""
+        target = self.schema.entities[kind]
+        text = f"{self.kind(kind, one=True)} {record_id[-6:]}"
+        return Cell(spec.name, label, "id", text, href=address_of(target, record_id))
+
     def _link(self, spec: Field, label: str, record_id: str, names: Names) -> Cell:
         known = names.get((spec.to, record_id))
         if known is None:
@@ -156,6 +166,8 @@ class Reader:
         return Cell(spec.name, label, "id", known, href="" if own_room else address_of(target, record_id))
 
     def _plain(self, entity: Entity, spec: Field, row: Record, value: Any) -> str:
+        if spec.type == "money" and spec.currency in entity.fields and spec.currency not in row:
+            return self.number(float(to_major(value, self.currency)))  # its currency is hidden
         if spec.type == "money":
             return self.money(value, self.currency_of(spec, row))
         if spec.type == "boolean":

@@ -14,7 +14,7 @@ from bot.records.permissions import allowed, visible
 from bot.records.tx import Record, Tx
 from bot.records.write import expanded
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.common import ROOT, go, kind_of, may, reader_of
+from bot.web.console.records.common import ROOT, go, kind_of, may, reader_of, seen_of
 from bot.web.console.records.control import editable
 from bot.web.console.records.layout import LAYOUTS, MAIN, layout_of, sections_of
 from bot.web.console.records.names import extras_of, names_of, pointed_at
@@ -51,7 +51,7 @@ class RecordPage:
 
 
 def read_any(tx: Tx, entity: Entity, record_id: str) -> Record:
-    """A record that the actor may see, a deleted one too if they may bring it back. Raises NotFound."""
+    """What the actor may see of a record, of a deleted one too if they may bring it back. Raises NotFound."""
     tx.require("read", entity.name)
     entity = tx.schema.of(entity)
     statement = sa.select(entity.table).where(entity.table.c.id == record_id)
@@ -59,7 +59,7 @@ def read_any(tx: Tx, entity: Entity, record_id: str) -> Record:
     row = tx.row(statement if mine is None else statement.where(mine))
     if row is None or (row["deleted_at"] is not None and not allowed(tx.actor, "delete", entity.name)):
         raise NotFound(f"There is no such record in {entity.name}", kind=entity.name)
-    return expanded(entity, row)
+    return seen_of(tx.actor, entity, expanded(entity, row))
 
 
 def writes(tx: Tx, entity: Entity, record_id: str) -> bool:

@@ -11,7 +11,7 @@ from bot.records.tx import Record, Tx
 from bot.web.console.records.asked import quoted
 from bot.web.console.records.common import ROOT
 from bot.web.console.records.layout import LAYOUTS, layout_of
-from bot.web.console.records.listing import Line, lines_of
+from bot.web.console.records.listing import Line, lines_of, needed_of
 from bot.web.console.records.reader import Reader
 
 FIRST = 5
@@ -60,12 +60,10 @@ def _related(tx: Tx, reader: Reader, entity: Entity, row: Record, other: Entity,
     layout = layout_of(other)
     columns = [column for column in layout.columns if column != name and column in other.fields]
     columns = [column for column in columns if visible(tx.actor, other, column)][:4]
-    extra = [
-        other.fields[column].currency for column in columns if other.fields[column].currency in other.fields
-    ]
-    wanted = tuple(dict.fromkeys((other.title, *columns, *extra)))
     where = (Comparison(name, "=", row["id"]),)
-    query = Query(other.name, where, (Order("id", True),), limit=FIRST, fields=wanted)
+    query = Query(
+        other.name, where, (Order("id", True),), limit=FIRST, fields=needed_of(tx.actor, other, columns)
+    )
     found = page(tx, other, query, reader.zone, reader.currency)
     condition = f"{name} = {quoted(row['id'])}"
     listed = f"{ROOT}/{other.name}?{urlencode({'where': condition})}"

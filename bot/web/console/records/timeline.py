@@ -13,13 +13,14 @@ from bot.ids import is_id
 from bot.records.entity import Entity
 from bot.records.tx import Record, Tx
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.common import ROOT, kind_of, reader_of
+from bot.web.console.records.common import ROOT, kind_of, reader_of, seen_of
 from bot.web.console.records.layout import LAYOUTS, address_of
 from bot.web.console.records.names import names_of
 from bot.web.console.records.reader import Names, Reader
 from bot.web.console.records.record import read_any
 
 PAGE = 20
+_KINDS = {"activity": "activities", "message": "messages"}
 _UNTOLD = frozenset({"about", "about_id", "name_source", "version", "position"})
 
 
@@ -58,8 +59,19 @@ def _read(tx: Tx, reader: Reader, entity: Entity, record_id: str, before: str) -
     """Newest first: three statements, and one for each kind that is named."""
     row = read_any(tx, entity, record_id)
     found = timeline(tx, tx.schema.of(entity), row, limit=PAGE, cursor=before or None)
-    names = names_of(tx, reader, set(_named(tx, found.entries)))
-    return Shown([_told(tx, reader, record_id, entry, names) for entry in found.entries], found.next_cursor)
+    entries = [_seen(tx, entry) for entry in found.entries]
+    names = names_of(tx, reader, set(_named(tx, entries)))
+    return Shown([_told(tx, reader, record_id, entry, names) for entry in entries], found.next_cursor)
+
+
+def _seen(tx: Tx, entry: Entry) -> Entry:
+    """An entry without what is hidden from the actor; an event comes without it."""
+    kind = _KINDS.get(entry.kind)
+    if kind is None:
+        return entry
+    row = seen_of(tx.actor, tx.schema.entity(kind), entry.row)
+    # When it was shows by its place, whatever is hidden.
+    return Entry(entry.kind, {**row, "created_at": entry.row["created_at"]})
 
 
 def _named(tx: Tx, entries: Iterable[Entry]) -> Iterable[tuple[str, str]]:
@@ -67,7 +79,7 @@ def _named(tx: Tx, entries: Iterable[Entry]) -> Iterable[tuple[str, str]]:
     for entry in entries:
         row = entry.row
         if entry.kind == "activity":
-            yield from (("users", row["owner_id"]),) if row["owner_id"] else ()
+            yield from (("users", row["owner_id"]),) if row.get("owner_id") else ()
         elif entry.kind == "event":
             yield from (("users", row["actor_id"]),) if row["actor_id"] else ()
             yield row["entity"], row["record_id"]
@@ -88,27 +100,27 @@ def _told(tx: Tx, reader: Reader, record_id: str, entry: Entry, names: Names) ->
 
 
 def _message(reader: Reader, row: Record) -> Told:
-    author = reader.say(f"console.author.{row['author']}")
-    channel = reader.say(f"channel.{row['channel']}")
-    what = reader.say(f"told.message.{row['direction']}", channel=channel)
-    link = f"/console/conversations/{row['conversation_id']}"
-    return Told(
-        "inbox", row["created_at"], author, what, row["text"] or "", link, reader.say("told.open_talk")
-    )
+    author = reader.say(f"console.author.{row['author']}") if "author" in row else ""
+    channel = reader.say(f"channel.{row['channel']}") if "channel" in row else ""
+    what = reader.say(f"told.message.{row['direction']}", channel=channel) if "direction" in row else channel
+    talk = row.get("conversation_id")
+    href, link = (f"/console/conversations/{talk}", reader.say("told.open_talk")) if talk else ("", "")
+    return Told("inbox", row["created_at"], author, what, row.get("text") or "", href, link)
 
 
 def _activity(tx: Tx, reader: Reader, row: Record, names: Names) -> Told:
     entity = tx.schema.entity("activities")
-    parts = [reader.value(entity, "kind", row["kind"])]
-    parts += [reader.value(entity, name, row[name]) for name in ("direction", "outcome") if row[name]]
-    if row["kind"] == "task":
+    kind = row.get("kind", "")
+    told = ("kind", "direction", "outcome")
+    parts = [reader.value(entity, name, row[name]) for name in told if row.get(name)]
+    if kind == "task" and "done_at" in row:
         parts.append(reader.say("told.task_done" if row["done_at"] else "told.task_open"))
-    if row["due_at"] and not row["done_at"]:
+    if row.get("due_at") and not row.get("done_at"):
         parts.append(reader.say("console.due", date=reader.moment(row["due_at"])))
-    who = names.get(("users", row["owner_id"] or ""), "")
-    text = row["body"] if row["kind"] == "note" and row["body"] else row["subject"]
-    icon = {"call": "voice", "note": "note", "email": "email"}.get(row["kind"], "calendar")
-    return Told(icon, row["created_at"], who, " · ".join(parts), text, address_of(entity, row["id"]))
+    who = names.get(("users", row.get("owner_id") or ""), "")
+    text = row.get("body") if kind == "note" and row.get("body") else row.get("subject")
+    icon = {"call": "voice", "note": "note", "email": "email"}.get(kind, "calendar")
+    return Told(icon, row["created_at"], who, " · ".join(parts), text or "", address_of(entity, row["id"]))
 
 
 def _event(tx: Tx, reader: Reader, record_id: str, row: Record, names: Names) -> Told:

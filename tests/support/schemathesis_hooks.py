@@ -24,6 +24,7 @@ _FORMATS: dict[str, st.SearchStrategy[str]] = {
     "samvad-summary-order": st.sampled_from(["", "count", "count desc"]),
     "samvad-measures": st.just("count"),
     "samvad-groups": st.sampled_from(["", "id"]),
+    "samvad-search": st.sampled_from(["", "lakshmi", "लक्ष्मी 98765"]),
     "phone": st.builds("+9198765{:05}".format, st.integers(0, 99_999)),
     "email": st.builds("a{}@example.com".format, st.integers(0, 10**9)),
 }

@@ -112,6 +112,16 @@ def wanted(query: str) -> list[list[str]]:
     return [_alternatives(typed, ended) for typed, ended in _sought(query)]
 
 
+def wanted_loosely(query: str) -> list[list[str]]:
+    """The same, where each word that may be mistyped is sought by its first two letters."""
+    return [
+        [f"{form[:2]}*" for form in dict.fromkeys((typed.plain, _spell(typed.plain)[0]))]
+        if typed.kind in ("word", "poor") and _mistakes(typed.plain)
+        else _alternatives(typed, ended)
+        for typed, ended in _sought(query)
+    ]
+
+
 def matches(query: str, text: str) -> bool:
     """Whether a text has every word of a query: what `~` means."""
     asked = wanted(query)
@@ -126,12 +136,18 @@ def close(query_word: str, word: str) -> bool:
 
 def score(query: str, text: str) -> float:
     """How near a text comes to a query, 0 to 1: word, beginning, sound, consonants, typing mistake."""
+    near = nearness(query, text)
+    return sum(near) / len(near) if near else 0.0
+
+
+def nearness(query: str, text: str) -> list[float]:
+    """The same for each word of the query; a text that says little else comes nearer."""
     sought = _sought(query)
     held = _indexed(text)
-    if not sought or not held:
-        return 0.0
-    nearest = (max(_nearness(typed, ended, one) for one in held) for typed, ended in sought)
-    return sum(nearest) / len(sought) * (0.9 + 0.1 * min(1.0, len(sought) / len(held)))
+    if not held:
+        return [0.0] * len(sought)
+    share = 0.9 + 0.1 * min(1.0, len(sought) / len(held))
+    return [share * max(_nearness(typed, ended, one) for one in held) for typed, ended in sought]
 
 
 def _sought(query: str) -> list[tuple[Word, Word]]:

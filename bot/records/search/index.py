@@ -84,7 +84,13 @@ def entry(entity: Entity, record_id: str, spec: Field, row: Mapping[str, Any]) -
 def matching(dialect: str, kind: str, among: Sequence[Source], text: str) -> sa.Select[tuple[str]]:
     """The ids of records of this kind that these fields find by every word of the text, each word in any of
     them. Fields of other kinds find what they point to."""
-    words = wanted(text)[:MAX_WORDS]
+    return having_words(dialect, kind, among, wanted(text)[:MAX_WORDS])
+
+
+def having_words(
+    dialect: str, kind: str, among: Sequence[Source], words: Sequence[Sequence[str]]
+) -> sa.Select[tuple[str]]:
+    """The same for words as `fold.wanted` gives them: for each, the terms any of which finds it."""
     if not words or not among:
         return sa.select(search_entries.c.found_id).where(sa.false())
     # In one field every word stands in one entry; in several, each word may stand in another.

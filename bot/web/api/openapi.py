@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import activities, describe, files
+from bot.web.api import activities, describe, files, search
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS
@@ -108,6 +108,7 @@ _SHARED: dict[str, Described] = {
         "properties": {"id": ID, "owner": {"type": "string", "enum": ["bot", "human"]}},
     },
     **activities.SCHEMAS,
+    **search.SCHEMAS,
     "left": {
         "type": "object",
         "required": ["id", "moved"],
@@ -354,6 +355,8 @@ def _header_parameters(route: "Route") -> list[Described]:
 
 
 def _parameter(schema: Schema, route: "Route", name: str) -> Described:
+    if route.answers == "hits":
+        return search.parameter(schema, name)
     parameter: Described = {"name": name, "in": "query"}
     if name == "cursor" and route.answers == "timeline":
         return {**parameter, "description": "`next_cursor` of the page before.", "schema": ID}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.crm.timeline import KINDS as WITH_TIMELINE
 from bot.records.permissions import Action
-from bot.web.api import activities, describe, operations, records, send, timeline, writes
+from bot.web.api import activities, describe, operations, records, search, send, timeline, writes
 from bot.web.api.bodies import Body, Described
 from bot.web.api.call import Work
 from bot.web.api.kinds import KINDS, Kind
@@ -28,7 +28,7 @@ class Route:
     answers: str
     needs: tuple[Action, str] | None
     """What the actor must be allowed to do, to which kind: also the scope that a limited key must have; None:
-    no limited key may."""
+    the work asks for itself."""
     status: int = 200
     kind: Kind | None = None
     parameters: tuple[str, ...] = ()
@@ -329,9 +329,21 @@ _STAFF = (
     ),
 )
 
+_SEARCH = Route(
+    "GET",
+    f"{ROOT}/search",
+    search.search,
+    "search",
+    "Records of all kinds that the words find, the nearest first; kinds that you may not read are left out.",
+    "hits",
+    None,
+    parameters=search.PARAMETERS,
+)
+
 ROUTES: tuple[Route, ...] = (
     *(route for kind in KINDS.values() for route in _of_kind(kind)),
     *_CUSTOMERS,
     *_STAFF,
     *_ACTIVITIES,
+    _SEARCH,
 )

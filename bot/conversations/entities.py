@@ -39,9 +39,14 @@ def _of_visible_records(actor: Actor, _writing: bool) -> sa.ColumnElement[bool] 
         return None
     unread = [name for name in ENTITIES if name != "events" and not allowed(actor, "read", name)]
     if actor.sees_everything:
-        return events.c.entity.not_in(unread) if unread else None
-    told = [entity for entity in ENTITIES.values() if entity.name not in ("events", "users")]
-    return of_visible(actor, told, events.c.entity, events.c.record_id, deleted=True)
+        told: list[sa.ColumnElement[bool]] = [events.c.entity.not_in(unread)] if unread else []
+        for entity in ENTITIES.values():
+            if entity.scope == "own" and (mine := row_filter(actor, entity)) is not None:
+                theirs = events.c.record_id.in_(sa.select(entity.table.c.id).where(mine))
+                told.append(sa.or_(events.c.entity != entity.name, theirs))
+        return sa.and_(sa.true(), *told)
+    spoken = [entity for entity in ENTITIES.values() if entity.name not in ("events", "users")]
+    return of_visible(actor, spoken, events.c.entity, events.c.record_id, deleted=True)
 
 
 def _of_shared_records(actor: Actor, writing: bool) -> sa.ColumnElement[bool] | None:

@@ -15,7 +15,7 @@ SCALES = {
 }
 SYMBOLS = {
     "₹": "INR",
-    "\N{BENGALI RUPEE SIGN}": "BDT",
+    chr(0x09F3): "BDT",
     "€": "EUR",
     "£": "GBP",
     "$": "USD",
@@ -25,7 +25,7 @@ SYMBOLS = {
 """`Rs` is the rupee of whose business it is."""
 MOST = Decimal(10**14)
 _AMOUNT = re.compile(
-    r"(?P<front>[a-z]{3}|rs\.?|[₹\N{BENGALI RUPEE SIGN}€£$])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
+    r"(?P<front>[a-z]{3}|rs\.?|[{_SIGNS}])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
     r"(?P<scale>[a-z]+)?(?: (?P<back>[a-z]{3}))?"
 )
 

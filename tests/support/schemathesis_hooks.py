@@ -4,6 +4,7 @@ and what JSON Schema has no words for.
 Read by way of schemathesis.toml. Only requests that are meant to be accepted are mended; every check is on.
 """
 
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -25,12 +26,15 @@ _FORMATS: dict[str, st.SearchStrategy[str]] = {
     "samvad-measures": st.just("count"),
     "samvad-groups": st.sampled_from(["", "id"]),
     "samvad-search": st.sampled_from(["", "lakshmi", "लक्ष्मी 98765"]),
+    "date": st.dates(date(1000, 1, 1), date(9998, 12, 31)).map(date.isoformat),
+    "date-time": st.dates(date(1001, 1, 1), date(9998, 12, 30)).map("{}T09:30:00Z".format),
     "phone": st.builds("+9198765{:05}".format, st.integers(0, 99_999)),
     "email": st.builds("a{}@example.com".format, st.integers(0, 10**9)),
 }
 _NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
 _FIELD = {"entity": "contacts", "label": "Loyalty", "type": "text"}
 _BODIES: dict[str, dict[str, Any]] = {
+    "start_conversation": {"channel": "sms", "address": "+919811122333", "text": "Namaste"},
     "create_custom_fields": _FIELD,
     "change_custom_fields": {"label": "Loyalty"},
     "create_validation_rules": {"entity": "leads", "field": "timeline", "kind": "format", "pattern": ".*"},
@@ -41,7 +45,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "change_shares": {"level": "read"},
     "change_categories": {"name": "Repairs"},
 }
-"""What admins define obeys rules between its fields; tests of their own go through them."""
+"""Where one field says what another may be; tests of their own go through these rules."""
 for _name, _strategy in _FORMATS.items():
     schemathesis.openapi.format(_name, _strategy)
 

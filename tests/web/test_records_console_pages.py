@@ -348,7 +348,7 @@ async def test_staff_leave_with_a_hand_over_and_have_keys(site: Site, staff: Any
     assert token not in await admin.text(f"{path}/account") and "Till" in await admin.text(f"{path}/account")
     assert "A limit is" in await admin.post(f"{path}/keys", 400, name="x", scopes="everything")
     assert "ten characters" in await admin.post(f"{path}/password", 400, password="short")
-    assert "who takes over" in await admin.post(f"{path}/leave", 400)
+    assert "who takes over" in await admin.post(f"{path}/leave", 409)
     await admin.post(f"{path}/leave", 200, to_user=str(heir.id))
     assert row_of(site, "opportunities", deal)["owner_id"] == heir.id
     one = Staff(site)

@@ -24,8 +24,9 @@ SYMBOLS = {
 }
 """`Rs` is the rupee of whose business it is."""
 MOST = Decimal(10**14)
+_SIGNS = re.escape("".join(sign for sign in SYMBOLS if len(sign) == 1))
 _AMOUNT = re.compile(
-    r"(?P<front>[a-z]{3}|rs\.?|[{_SIGNS}])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
+    r"(?P<front>[a-z]{3}|rs\.?|[" + _SIGNS + r"])? ?(?P<number>[+-]?[0-9][0-9,]*(?:\.[0-9]+)?) ?"
     r"(?P<scale>[a-z]+)?(?: (?P<back>[a-z]{3}))?"
 )
 

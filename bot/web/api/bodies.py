@@ -14,7 +14,8 @@ from bot.errors import InvalidInput, TooLarge
 from bot.ids import is_id
 from bot.records.schema import Schema
 
-MAX_BODY = 1024 * 1024
+MAX_BODY = 2 * 1024 * 1024
+"""The longest text, with every character escaped, fits."""
 MAX_DEPTH = 16
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
@@ -37,8 +38,8 @@ class Text:
     moment: bool = False
     many: bool = False
 
-    def schema(self) -> JsonSchema:
-        """As JSON Schema."""
+    def schema(self, some: bool = False) -> JsonSchema:
+        """As JSON Schema; `some`: where it stands it is not null."""
         one: JsonSchema = {"type": "string"}
         if self.values:
             one |= {"enum": list(self.values)}
@@ -54,7 +55,7 @@ class Text:
         if self.many:
             one = {"type": "array", "items": one, "maxItems": 100}
             told["examples"] = [[self.example]]
-        if not self.required:
+        if not (self.required or some):
             one["type"] = [one["type"], "null"]
             one |= {"enum": [*one["enum"], None]} if "enum" in one else {}
         return {**one, **told}
@@ -77,7 +78,7 @@ class Body:
             "type": "object",
             "additionalProperties": False,
             "required": [name for name, text in self.fields.items() if text.required],
-            "properties": {name: text.schema() for name, text in self.fields.items()},
+            "properties": {name: text.schema(name in self.one_of) for name, text in self.fields.items()},
         }
         if self.one_of:
             made["oneOf"] = [{"required": [name]} for name in self.one_of]

@@ -15,6 +15,11 @@ Described = dict[str, Any]
 ID: Described = {"type": "string", "format": "uuid"}
 _NO_NUL = r"^[^\u0000]*$"
 _SOME = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+_FORMS: dict[str, Described] = {
+    "country": {"pattern": "^[A-Za-z]{2}$", "examples": ["IN"]},
+    "key": {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "examples": ["returns"]},
+}
+"""Texts that a kind takes in one form only."""
 _TYPES: dict[str, Described] = {
     "text": {"type": "string"},
     "integer": {"type": "integer"},
@@ -95,6 +100,8 @@ def _told(schema: Schema, entity: Entity, spec: Field, made: Described) -> Descr
     if spec.type == "money":
         code = f"`{spec.currency}`" if spec.currency in entity.fields else spec.currency
         told.append(f"In major units of {code}, with no more decimal places than it has.")
+    if spec.type in ("date", "instant"):
+        told.append("From the year 1000 to 9998.")
     if spec.only_for:
         told.append(f"Only for {', '.join(spec.only_for)}.")
     return {**made, "description": " ".join(told)} if told else made
@@ -147,8 +154,8 @@ def _value(spec: Field) -> Described:
     made = dict(_TYPES[spec.type])
     if spec.name == "currency":
         return {"$ref": "#/components/schemas/currency"}
-    if spec.name == "country":
-        return {"type": "string", "pattern": "^[A-Za-z]{2}$", "examples": ["IN"]}
+    if spec.name in _FORMS:
+        return {"type": "string", "maxLength": spec.length, **_FORMS[spec.name]}
     if spec.name == "email":
         return {"type": "string", "format": "email", "maxLength": spec.length, "minLength": 3}
     if spec.values:

@@ -289,7 +289,9 @@ def _openapi_itself() -> Described:
 
 
 def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
-    parameters = [_parameter(schema, route, name) for name in route.parameters]
+    pointing = route.kind is None or describe.relations_of(schema, schema.entity(route.kind.name))
+    names_of = [name for name in route.parameters if name != "include" or pointing]
+    parameters = [_parameter(schema, route, name) for name in names_of]
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": ID}
         for part in ("id", "sub_id")
@@ -378,9 +380,9 @@ def _parameter(schema: Schema, route: "Route", name: str) -> Described:
         text = "Only these fields, separated by commas; the id is always there."
     else:
         relations = sorted(describe.relations_of(schema, schema.entity(kind.name)))
-        items = {"type": "string", "enum": relations} if relations else {"not": {}}
+        items = {"type": "string", "enum": relations}
         text = "Records that this one points to, shown inside it; separated by commas."
-    return {**parameter, "description": text, "schema": {"type": "array", "items": items}}
+    return {**parameter, "description": text, "schema": {"type": "array", "minItems": 1, "items": items}}
 
 
 def _problem(status: int, text: str) -> Described:

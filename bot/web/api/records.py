@@ -49,7 +49,7 @@ def list_records(tx: Tx, call: Call, name: str) -> Answer:
     """A page of the records of a kind."""
     tx.require("read", name)
     entity, given = tx.schema.entity(name), call.given
-    shape = shape_of(tx.schema, entity, tx.actor, given.get("fields", ""), given.get("include", ""))
+    shape = _shape(tx, entity, given)
     query = replace(
         _parsed(tx.schema, entity, tx.actor, given.get("where", ""), given.get("order", "")),
         limit=limit_of(given),
@@ -129,6 +129,15 @@ def show(tx: Tx, entity: Entity, rows: list[Record], shape: Shape) -> list[Shown
         for record, row in zip(made, rows, strict=True):
             record[name] = inner.get(row[step.spec.name])
     return made
+
+
+def _shape(tx: Tx, entity: Entity, given: Mapping[str, str]) -> Shape:
+    for name in SHAPE:
+        if not given.get(name, name).strip(" ,"):
+            raise InvalidInput(
+                f"{name} names at least one; leave it out for what is shown anyway", field=name
+            )
+    return shape_of(tx.schema, entity, tx.actor, given.get("fields", ""), given.get("include", ""))
 
 
 @lru_cache(maxsize=1024)

@@ -98,7 +98,7 @@ class Dovecot:
         self._process = await asyncio.create_subprocess_exec(
             self._program, "-F", "-c", str(self.root / "dovecot.conf"), start_new_session=True
         )
-        for _ in range(200):
+        for _ in range(600):
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.close()

@@ -274,7 +274,7 @@ def add_task(
     direction: str | None = None,
 ) -> str:
     """A task, about a record or about nothing; returns its id."""
-    task_id = create(
+    return create(
         tx,
         ACTIVITY,
         {
@@ -290,5 +290,3 @@ def add_task(
             "direction": direction,
         },
     )
-    tx.notify("activity", task_id)
-    return task_id

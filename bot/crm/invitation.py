@@ -86,7 +86,6 @@ def tell(
     ]
     if rows:
         tx.execute(_put(tx.dialect), rows)
-        tx.notify("invitation", activity_id)
 
 
 def _mailed(tx: Tx, uid: str, occurrence: datetime | None) -> set[str]:

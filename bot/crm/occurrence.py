@@ -50,7 +50,6 @@ def complete(
         # Beside the record it is about, where the next reader looks.
         about, about_id = row["about"] or ACTIVITY.name, row["about_id"] or row["id"]
         add_note(tx, about, about_id, note.strip(), contact_id=row["contact_id"])
-    tx.notify("activity", activity_id)
     return None if follow_up is None else _follow_up(tx, row, follow_up)
 
 

@@ -5,9 +5,9 @@ Ids are made in the order of time, so the three are cut at the same id and merge
 statement of each, by index, however long the past is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from heapq import merge
 from itertools import islice
 from typing import Any, Literal
@@ -175,6 +175,7 @@ def _messages(schema: Schema, kind: str, actor: Actor) -> sa.Select[Any] | None:
 def _readable(tx: Tx, record: Record, entries: list[Entry]) -> Iterator[Entry]:
     """The entries with the changes of events unsealed; the keys of a page are read at once."""
     sealed = [entry.row for entry in entries if entry.kind == "event" and entry.row["sealed"]]
+    ours = cache(partial(business_currency, tx))  # read at most once a page
     keys = tx.keys.find_all({row["contact_id"] or BUSINESS for row in sealed})
     for entry in entries:
         if entry.kind != "event":
@@ -186,10 +187,12 @@ def _readable(tx: Tx, record: Record, entries: list[Entry]) -> Iterator[Entry]:
         if row["sealed"]:
             erased = subject not in keys
             changes |= {} if erased else tx.keys.unseal_values(subject, row["sealed"])
-        yield Entry("event", {**row, "changes": _seen(tx, row, changes), "erased": erased})
+        yield Entry("event", {**row, "changes": _seen(tx, row, changes, ours), "erased": erased})
 
 
-def _seen(tx: Tx, event: Record, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+def _seen(
+    tx: Tx, event: Record, changes: Mapping[str, Any], ours: Callable[[], str]
+) -> dict[str, Any] | None:
     """Changes without what is hidden from the actor, and with amounts in major units."""
     entity = tx.schema.entities.get(event["entity"])
     if entity is None:
@@ -203,7 +206,7 @@ def _seen(tx: Tx, event: Record, changes: Mapping[str, Any]) -> dict[str, Any] |
             fixed = spec.currency if spec.currency not in entity.fields else ""
             codes = [None, None] if fixed else changes.get(spec.currency) or [event["currency"]] * 2
             pair = [
-                None if value is None else to_major(value, fixed or code or business_currency(tx))
+                None if value is None else to_major(value, fixed or code or ours())
                 for value, code in zip(pair, codes, strict=True)
             ]
         shown[name] = pair

@@ -229,7 +229,6 @@ def _answer(tx: Tx, reply: Reply, guest: Record, row: Record) -> None:
         create(tx, ATTENDEE, {**who, **own, **values}, reason="answered")
     elif not update(tx, ATTENDEE, guest, values, action="answered"):
         return
-    tx.notify("activity", row["id"])
     if row["owner_id"] is not None:
         data = {"name": guest["name"] or guest["email"], "subject": row["subject"]}
         notify_user(tx, row["owner_id"], f"notify.answer.{answer}", data, link_to(ACTIVITY.name, row["id"]))

@@ -72,5 +72,3 @@ ACCESS_RULE: Entity = entity(
 )
 """Without a field, `may` lists the actions of the role, separated by spaces; with one it is `hidden` or
 `read_only`."""
-
-DEFINITIONS = (CUSTOM_FIELD, VALIDATION_RULE, ACCESS_RULE)

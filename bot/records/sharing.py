@@ -9,7 +9,7 @@ from bot.records.entity import Entity
 from bot.records.permissions import row_filter
 from bot.records.shares import LEVELS, SHARE
 from bot.records.tx import Record, Tx
-from bot.records.write import create, delete, update
+from bot.records.write import create, update
 
 _table = SHARE.table
 _FIXED = frozenset({"entity", "record_id", "user_id", "team_id"})
@@ -87,13 +87,3 @@ def share_record(
         return str(known["id"])
     given = {"entity": kind, "record_id": record_id, "user_id": user_id, "team_id": team_id, "level": level}
     return create(tx, SHARE, given)
-
-
-def unshare(
-    tx: Tx, kind: str, record_id: str, *, user_id: str | None = None, team_id: str | None = None
-) -> None:
-    """Take a share back. Raises NotFound where there is none, Forbidden."""
-    known = _find(tx, kind, record_id, user_id, team_id)
-    if known is None:
-        raise NotFound("This record is not shared with them")
-    delete(tx, SHARE, known)

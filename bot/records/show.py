@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,12 +71,13 @@ def _related(tx: Tx, found: Found) -> Write | None:
     if spec.type != "money":
         return _writer(tx, found.entity, spec, ())
     beside = f"{found.path.rpartition('.')[0]}.{spec.currency}"
+    ours = cache(partial(business_currency, tx))  # read at most once a page
 
     def write(row: Record, value: Any) -> Any:
         if value is None:
             return None
         code = row.get(beside) if spec.currency in found.entity.fields else spec.currency
-        return to_major(value, code or business_currency(tx))
+        return to_major(value, code or ours())
 
     return write
 

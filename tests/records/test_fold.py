@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import unicodedata
 
 import pytest
 from hypothesis import example, given, settings
@@ -174,6 +173,7 @@ def test_words_and_skeletons_in_the_open() -> None:
 @given(text=TEXTS)
 @example("x" * 200)
 @example("a.a" * 200 + "@")
+@example("0@ஐக")
 @example("ء1ক१")
 @settings(max_examples=300, deadline=None)
 def test_whatever_the_text_its_terms_are_plain_and_its_words_find_it(text: str) -> None:
@@ -185,9 +185,7 @@ def test_whatever_the_text_its_terms_are_plain_and_its_words_find_it(text: str) 
         assert word in words(word) or "@" in text  # an address is squeezed, not spelled
         for end in range(1, len(word) + 1):
             assert matches(word[:end], text)
-    if len({unicodedata.name(char, "?").split()[0] for char in text if ord(char) > 127}) <= 1:
-        # A word of several scripts may be read in more than one way.
-        assert matches(text, text) is bool(words(text))
+    assert matches(text, text) is bool(words(text))
 
 
 @given(query=TEXTS | st.sampled_from(NAMES), text=TEXTS | st.sampled_from(NAMES))

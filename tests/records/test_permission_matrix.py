@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.errors import Forbidden, InvalidInput, NotFound, QueryInvalid
 from bot.records.access import Access
@@ -12,7 +13,8 @@ from bot.records.change import change_record, create_record, delete_record, read
 from bot.records.entity import Entity
 from bot.records.permissions import row_filter, writable
 from bot.records.query import one, parse
-from bot.records.sharing import share_record, unshare
+from bot.records.shares import SHARE
+from bot.records.sharing import share_record
 from bot.records.show import shown
 from bot.records.store import Store
 from bot.records.tx import Tx
@@ -83,7 +85,10 @@ def _share(tx: Tx, there: Place, role: str, kind: str, whose: str) -> None:
     said = outcome(tx, there.actor, share_record, kind, record, user_id=there.other)
     assert said == wanted, (kind, whose, said)
     if whose == "to_write" and wanted == "ok":
-        assert outcome(tx, there.actor, unshare, kind, record, user_id=there.actor.id) == "ok"
+        table = SHARE.table
+        chosen = sa.select(table.c.id).where(table.c.record_id == record, table.c.user_id == there.actor.id)
+        share = tx.execute(chosen.where(table.c.deleted_at.is_(None))).scalar_one()
+        assert outcome(tx, there.actor, delete_record, SHARE, share) == "ok"
 
 
 def _make(tx: Tx, there: Place, role: str) -> None:

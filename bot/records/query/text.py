@@ -60,7 +60,7 @@ def _condition(part: Condition) -> str:
     if isinstance(part, Not):
         return f"not {_condition(part.part)}"
     if isinstance(part, Matches):
-        return f"{part.field} ~ {_quoted(part.text)}".lstrip()
+        return f"{part.field} ~ {quoted(part.text)}".lstrip()
     where = f" ({where_text(part.where)})" if part.where else ""
     return f"exists {part.entity} by {part.by}{where}"
 
@@ -87,9 +87,10 @@ def _value(value: Value) -> str:
         return value.isoformat()
     if isinstance(value, Relative):
         return relative_text(value)
-    return amount_text(value) if isinstance(value, Money) else _quoted(str(value))
+    return amount_text(value) if isinstance(value, Money) else quoted(str(value))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as the language writes it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -250,7 +250,9 @@ def _forms(word: Word) -> tuple[str, ...]:
 def _alternatives(typed: Word, ended: Word) -> list[str]:
     """What finds a word of a query: `typed` so far, and `ended` as if nothing followed."""
     if typed.kind not in ("word", "poor"):
-        return [f"{form}*" for form in typed.forms or (typed.plain,)]
+        # A last letter may be read otherwise once its word is ended: Tamil k is g within one.
+        forms = [form for word in (typed, ended) for form in word.forms or (word.plain,)]
+        return [f"{form}*" for form in dict.fromkeys(forms)]
     full, _ = _spell(typed.plain)
     _, bare = _spell(ended.plain)
     sound, bones = _keys(bare)

@@ -111,9 +111,11 @@ def _of_kind(kind: Kind) -> Iterator[Route]:
             parameters=timeline.PARAMETERS,
         )
     yield from _writing(kind, path, one)
+    yield from _beside_writing(kind, path, one)
 
 
 def _writing(kind: Kind, path: str, one: str) -> Iterator[Route]:
+    """Making, changing, deleting and restoring a record by values."""
     name, words, takes = kind.name, kind.words, kind.entity.takes
     if "create" in takes:
         yield Route(
@@ -162,6 +164,11 @@ def _writing(kind: Kind, path: str, one: str) -> Iterator[Route]:
             ("delete", name),
             kind=kind,
         )
+
+
+def _beside_writing(kind: Kind, path: str, one: str) -> Iterator[Route]:
+    """Sharing a record, and writing many at once."""
+    name, words, takes = kind.name, kind.words, kind.entity.takes
     if kind.entity.main:
         yield Route(
             "POST",

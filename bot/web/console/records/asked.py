@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.records.actor import Actor
 from bot.records.entity import Entity
 from bot.records.permissions import visible
+from bot.records.query.text import quoted
 from bot.web.console.records.layout import layout_of, sections_of
 
 MOST_COLUMNS = 12
@@ -47,12 +48,6 @@ class Asked:
         if search and self.where:
             return f"({self.where}) and {search}"
         return search or self.where
-
-
-def quoted(text: str) -> str:
-    """A text as the query language writes it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def asked_of(request: web.Request) -> tuple[Asked, bool]:

@@ -11,9 +11,10 @@ from bot.records.change import change_record
 from bot.records.entity import Entity
 from bot.records.permissions import visible, writable
 from bot.records.query import Group, Measure, Summary, page, parse, summary
+from bot.records.query.text import quoted
 from bot.records.tx import Record, Tx
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.asked import Asked, asked_of, from_view, quoted
+from bot.web.console.records.asked import Asked, asked_of, from_view
 from bot.web.console.records.common import ROOT, may, reader_of
 from bot.web.console.records.control import sentence
 from bot.web.console.records.listing import Line, lines_of, needed_of

@@ -5,9 +5,9 @@ from aiohttp import web
 from bot.records.entity import Entity
 from bot.records.permissions import visible
 from bot.records.query import Query, page, parse
+from bot.records.query.text import quoted
 from bot.records.tx import Record, Tx
 from bot.web.console.door import Viewer, room, show
-from bot.web.console.records.asked import quoted
 from bot.web.console.records.common import kind_of, reader_of
 from bot.web.console.records.reader import Reader
 

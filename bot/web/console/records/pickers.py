@@ -8,8 +8,9 @@ from aiohttp import web
 from bot.records.entity import Entity, Field
 from bot.records.permissions import allowed, visible
 from bot.records.query import Order, Query, page
+from bot.records.query.text import quoted
 from bot.records.tx import Record, Tx
-from bot.web.console.records.asked import asked_of, quoted
+from bot.web.console.records.asked import asked_of
 from bot.web.console.records.common import ROOT
 from bot.web.console.records.layout import layout_of
 from bot.web.console.records.reader import Reader

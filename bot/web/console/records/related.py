@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from bot.records.entity import Entity
 from bot.records.permissions import allowed, visible
 from bot.records.query import Comparison, Order, Query, page
+from bot.records.query.text import quoted
 from bot.records.tx import Record, Tx
-from bot.web.console.records.asked import quoted
 from bot.web.console.records.common import ROOT
 from bot.web.console.records.layout import LAYOUTS, layout_of
 from bot.web.console.records.listing import Line, lines_of, needed_of

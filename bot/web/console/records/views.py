@@ -32,7 +32,6 @@ class BuiltIn:
 
 
 _ALL, _MINE = BuiltIn("all"), BuiltIn("mine", "owner_id = me")
-_UNASSIGNED = BuiltIn("unassigned", "owner_id = null")
 _RECENT = BuiltIn("recent", "", "updated_at desc")
 BUILT_IN: dict[str, tuple[BuiltIn, ...]] = {
     "contacts": (_ALL, _MINE, _RECENT),

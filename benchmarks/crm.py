@@ -7,7 +7,7 @@ import gc
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,7 @@ from benchmarks.crm_client import IN_FLIGHT
 from benchmarks.crm_data import BUSY_EVERY, NAMES, fill, record_id
 from benchmarks.crm_data import CONTACT as CONTACT_ID
 from benchmarks.crm_floor import PostgresFloor, SqliteFloor
-from benchmarks.crm_http import rates
+from benchmarks.crm_http import behind, rates
 from benchmarks.rig import databases, opened, percentile
 from bot.app import App
 from bot.crm.api_key import make_api_key
@@ -72,7 +72,7 @@ class Business:
 
 
 OURS: dict[str, Callable[..., Any]] = {
-    "list": lambda tx, cursor: _list(tx, f'id < "{cursor}"'),
+    "list": lambda tx, last: _list(tx, "", behind(last)),
     "filter": lambda tx, whose: _list(tx, f'owner_id = "{whose}"'),
     "get": lambda tx, which: shown(tx, CONTACT, [one(tx, CONTACT, which)]),
     "search": lambda tx, name: _list(tx, f'~ "{name}"'),
@@ -82,8 +82,8 @@ OURS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _list(tx: Tx, where: str) -> list[dict[str, Any]]:
-    query = parse(tx.schema, CONTACT, tx.actor, where=where, order="id desc")
+def _list(tx: Tx, where: str, cursor: str | None = None) -> list[dict[str, Any]]:
+    query = replace(parse(tx.schema, CONTACT, tx.actor, where=where, order="id desc"), cursor=cursor)
     return shown(tx, CONTACT, page(tx, CONTACT, query).rows)
 
 

@@ -10,19 +10,26 @@ from typing import Any
 
 from benchmarks.crm_floor import PostgresFloor
 from bot.app import App
+from bot.records.query import Order, Query
+from bot.records.query.keyset import write_cursor
 from bot.web.server import make_web, served
 
 _CLIENT = str(Path(__file__).with_name("crm_client.py"))
 Question = tuple[str, ...]
 Ask = Callable[[str], tuple[Question, Question]]
 PATHS: dict[str, Callable[..., dict[str, Any]]] = {
-    "list": lambda cursor: {"path": f"contacts?order=id desc&where=id < {cursor}"},
+    "list": lambda last: {"path": f"contacts?order=id desc&cursor={behind(last)}"},
     "filter": lambda whose: {"path": f"contacts?order=id desc&where=owner_id = {whose}"},
     "get": lambda which: {"path": f"contacts/{which}"},
     "search": lambda name: {"path": f'contacts?order=id desc&where=~ "{name}"'},
     "timeline": lambda which: {"path": f"contacts/{which}/timeline"},
     "create": lambda name, phone: {"path": "contacts", "body": {"name": name, "phones": [phone]}},
 }
+
+
+def behind(last: str) -> str:
+    """The cursor of the page behind this contact."""
+    return write_cursor(Query("contacts", order=(Order("id", descending=True),)), {"id": last})
 
 
 async def rates(app: App, ask: Ask, key: str, floors: Sequence[PostgresFloor], count: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bot.records.entity import Entity
 from bot.records.permissions import allowed, visible, writable
 from bot.records.tx import Record, Tx
 from bot.records.write import create, delete, update
-from bot.storage.among import among, ids
+from bot.storage import Id
 
 
 def normal_phone(text: str, country: str) -> str | None:
@@ -73,41 +73,37 @@ NAMES = tuple(_LISTS)
 """What a contact shows: telephone numbers (those of WhatsApp too) and mail addresses."""
 
 
-def _shown(row: Record) -> tuple[str, str] | None:
+def _shown(kind: str, value: str) -> tuple[str, str] | None:
     """(list, text) of an identity; None for one that is in neither."""
-    if row["kind"] == "whatsapp":
+    if kind == "whatsapp":
         # A WhatsApp id is a number without its plus, or a name that hides the number.
-        return ("phones", f"+{row['value']}") if row["value"].isdigit() else None
-    return ("emails" if row["kind"] == "email" else "phones"), row["value"]
+        return ("phones", f"+{value}") if value.isdigit() else None
+    return ("emails" if kind == "email" else "phones"), value
 
 
-def _identities(tx: Tx, contact_ids: list[str]) -> list[Record]:
-    """The numbers and mail addresses of contacts, deleted ones too."""
-    statement = _of_contacts(tx.schema.entity("identities").table, tx.dialect)
-    return tx.rows(statement, {"contacts": ids(contact_ids, tx.dialect)})
+def column(contacts: sa.Table, identities: sa.Table) -> sa.ColumnElement[str]:
+    """A contact's numbers and mail addresses, oldest first, as one text: a line each, the kind before it."""
+    theirs = _theirs(identities, identities.c.contact_id == contacts.c.id).correlate(contacts)
+    line = (identities.c.kind + " " + identities.c.value).label("line")
+    lines = theirs.where(identities.c.deleted_at.is_(None)).with_only_columns(line).subquery("lines")
+    # The newline stands in the statement: as a value it would be written into it anew at every use.
+    newline: Any = sa.literal_column("'\n'")
+    return sa.select(sa.func.aggregate_strings(lines.c.line, newline)).scalar_subquery()
 
 
-@lru_cache
-def _of_contacts(table: sa.Table, dialect: str) -> sa.Select[Any]:
-    theirs = among(table.c.contact_id, "contacts", dialect)
+def _theirs(table: sa.Table, whose: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The numbers and mail addresses, deleted ones too."""
     kinds = [table.c.kind == kind for kind in ("phone", "whatsapp", "email")]
-    return sa.select(table).where(theirs, sa.or_(*kinds)).order_by(table.c.id)
+    return sa.select(table).where(whose, sa.or_(*kinds)).order_by(table.c.id)
 
 
-def load(tx: Tx, contact_ids: list[str]) -> Mapping[str, dict[str, list[str]]]:
-    """The numbers and addresses of contacts that the actor sees, oldest first, each once."""
-    found: dict[str, dict[str, list[str]]] = {id_: {name: [] for name in NAMES} for id_ in contact_ids}
-    entity = tx.schema.entity("identities")
-    if (
-        not contact_ids
-        or not allowed(tx.actor, "read", entity.name)
-        or not visible(tx.actor, entity, "value")
-    ):
-        return found
-    for row in _identities(tx, contact_ids):
-        place = _shown(row) if row["deleted_at"] is None else None
-        if place is not None and place[1] not in found[row["contact_id"]][place[0]]:
-            found[row["contact_id"]][place[0]].append(place[1])
+def read(lines: str | None) -> Mapping[str, list[str]]:
+    """What `column` wrote, as lists by name, each text once."""
+    found: dict[str, list[str]] = {name: [] for name in NAMES}
+    for line in (lines or "").splitlines():
+        place = _shown(*line.split(" ", 1))
+        if place is not None and place[1] not in found[place[0]]:
+            found[place[0]].append(place[1])
     return found
 
 
@@ -119,15 +115,24 @@ def _require_all(tx: Tx, entity: Entity, lists: Mapping[str, list[str]]) -> None
         raise Forbidden(f"You may not change {names} of a contact", field=next(iter(lists)))
 
 
+@lru_cache
+def _of_one(table: sa.Table) -> sa.Select[Any]:
+    return _theirs(table, table.c.contact_id == sa.bindparam("contact", type_=Id))
+
+
 def save(tx: Tx, contact_id: str, lists: Mapping[str, list[str]]) -> None:
     """Make these the contact's numbers or addresses: what is new is a claim, and only claims go."""
     entity = tx.schema.entity("identities")
     _require_all(tx, entity, lists)
-    rows = _identities(tx, [contact_id])
+    rows = tx.rows(_of_one(entity.table), {"contact": contact_id})
     for name, texts in lists.items():
         kind = _LISTS[name]
         wanted = list(dict.fromkeys(_FORMS[kind](tx, text, name) for text in texts))
-        shown = [(place[1], row) for row in rows if (place := _shown(row)) is not None and place[0] == name]
+        shown = [
+            (place[1], row)
+            for row in rows
+            if (place := _shown(row["kind"], row["value"])) is not None and place[0] == name
+        ]
         for text, row in shown:
             if row["deleted_at"] is None and text not in wanted:
                 if row["verified"]:

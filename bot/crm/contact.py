@@ -4,6 +4,7 @@ A verified identity belongs to one contact (the channel proved it, or a code did
 is a claim: many may make it, it opens no records and joins no contacts.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from bot.crm import address
 from bot.records.actor import Actor
 from bot.records.entity import Entity, Extras, entity
-from bot.records.permissions import through
+from bot.records.permissions import allowed, through, visible
 from bot.records.tx import Record, Tx
 from bot.records.write import create, find, get, update
 from bot.storage import Id
@@ -25,6 +26,13 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
     """A name that staff enter is the surest there is."""
     if before is not None and tx.actor.kind == "user" and "name" in values:
         values.setdefault("name_source", "staff")
+
+
+@lru_cache(maxsize=1024)
+def _addresses(actor: Actor) -> sa.ColumnElement[str] | None:
+    if not allowed(actor, "read", "identities") or not visible(actor, IDENTITY, "value"):
+        return None
+    return address.column(CONTACT.table, IDENTITY.table)
 
 
 CONTACT: Entity = entity(
@@ -51,7 +59,7 @@ CONTACT: Entity = entity(
     defaults={"name_source": "staff", "blocked": False, "demo": False},
     title="name",
     prepare=_prepare,
-    extras=Extras(address.NAMES, address.load, address.save),
+    extras=Extras(address.NAMES, _addresses, address.read, address.save),
     main=True,
 )
 

@@ -88,10 +88,17 @@ class Extras:
     """Lists of texts that a kind shows and takes as if they were fields, and that other records hold."""
 
     names: tuple[str, ...]
-    load: Callable[["Tx", list[str]], Mapping[str, Mapping[str, list[str]]]]
-    """Those of a whole page at once, by record and name."""
+    column: Callable[[Actor], sa.ColumnElement[Any] | None]
+    """What reads all of a record's lists as one text, beside its own columns; None where this actor sees
+    nothing of them."""
+    read: Callable[[str | None], Mapping[str, list[str]]]
+    """The lists that such a text holds, by name."""
     save: Callable[["Tx", str, Mapping[str, list[str]]], None]
     """Makes one record's lists these. Raises InvalidInput, Conflict."""
+
+
+EXTRAS = "+extras"
+"""Where a row holds the text of its lists."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from bot.clock import to_iso
 from bot.records.actor import Actor
 from bot.records.change import business_currency
-from bot.records.entity import OWN_PREFIX, Entity, Field, to_json
+from bot.records.entity import EXTRAS, OWN_PREFIX, Entity, Field, to_json
 from bot.records.money import to_major
 from bot.records.permissions import allowed, visible
 from bot.records.query.fields import Found, find_field
@@ -42,23 +43,35 @@ def shown(tx: Tx, entity: Entity, rows: Iterable[Record], wanted: Sequence[str] 
         name: _writer(tx, entity, entity.fields[name], rows) for name in names if name in entity.fields
     }
     columns |= {found.path: _related(tx, found) for found in _found(tx, entity, related)}
-    asis = [name for name, write in columns.items() if write is None]
-    written = {name: write for name, write in columns.items() if write is not None}
-    made = [_chosen(dict(row), asis, written) for row in rows]
+    made = _chosen(rows, [name for name, write in columns.items() if write is None])
+    for name, write in columns.items():
+        if write is not None:
+            for record, row in zip(made, rows, strict=True):
+                record[name] = write(row, row.get(name))
     extra = [name for name in names if name not in columns]
     if extra and entity.extras is not None:
-        loaded = entity.extras.load(tx, [row["id"] for row in rows])
-        for record in made:
-            record |= {name: loaded[record["id"]][name] for name in extra}
+        for record, lists in zip(made, lists_of(tx, entity, rows), strict=True):
+            record |= {name: lists[name] for name in extra}
     return made
 
 
-def _chosen(row: Record, asis: Sequence[str], written: Mapping[str, Write]) -> Shown:
-    """A row's fields: those that JSON takes as they are, and those that are written otherwise."""
-    made = {name: row.get(name) for name in asis}
-    for name, write in written.items():
-        made[name] = write(row, row.get(name))
-    return made
+def lists_of(tx: Tx, entity: Entity, rows: Sequence[Record]) -> list[Mapping[str, list[str]]]:
+    """The kind's further lists of each row, read anew where the rows do not hold them."""
+    assert entity.extras is not None
+    found: Mapping[str, str | None] = {}
+    if rows and EXTRAS not in rows[0] and (column := entity.extras.column(tx.actor)) is not None:
+        chosen = sa.select(entity.table.c.id, column.label(EXTRAS))
+        ids = [row["id"] for row in rows]
+        found = {row["id"]: row[EXTRAS] for row in tx.rows(chosen.where(entity.table.c.id.in_(ids)))}
+    return [entity.extras.read(row.get(EXTRAS, found.get(row["id"]))) for row in rows]
+
+
+def _chosen(rows: Sequence[Record], names: Sequence[str]) -> list[Shown]:
+    """Of each row the fields that JSON takes as they are; a page is a thousand of them."""
+    if len(names) < 2 or not all(name in row for row in rows[:1] for name in names):
+        return [{name: row.get(name) for name in names} for row in rows]
+    values = itemgetter(*names)
+    return [dict(zip(names, values(row), strict=True)) for row in rows]
 
 
 def _found(tx: Tx, entity: Entity, paths: Iterable[str]) -> list[Found]:
@@ -82,15 +95,16 @@ def _related(tx: Tx, found: Found) -> Write | None:
     return write
 
 
-def _plain(_row: Record, value: Any) -> Any:
+def _moment(_row: Record, value: Any) -> Any:
+    return None if value is None else to_iso(value)
+
+
+def _day(_row: Record, value: Any) -> Any:
     return to_json(value)
 
 
 def _own_moment(_row: Record, value: Any) -> Any:
     return to_iso(datetime.fromisoformat(value)) if value else None
-
-
-_AS_IT_IS = frozenset({"text", "enum", "integer", "number", "boolean", "id", "tags", "json"})
 
 
 def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Write | None:
@@ -106,7 +120,7 @@ def _writer(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Writ
         return _changes(tx, rows)
     if entity.name == "rule_runs" and spec.name == "changes":
         return _run_changes(tx, entity, rows)
-    return None if spec.type in _AS_IT_IS else _plain
+    return _moment if spec.type == "instant" else _day if spec.type == "date" else None
 
 
 def currencies_of(tx: Tx, entity: Entity, spec: Field, rows: Sequence[Record]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ bus, which go out only after the commit. Records are made and changed by `bot.re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -75,11 +75,15 @@ class Tx:
 
     def rows(self, statement: sa.Executable, parameters: Any = None) -> list[Record]:
         """All rows."""
-        return cast(list[Record], self.connection.execute(statement, parameters).mappings().all())
+        found = self.connection.execute(statement, parameters)
+        names = tuple(found.keys())
+        return [dict(zip(names, row, strict=True)) for row in found.all()]
 
     def row(self, statement: sa.Executable, parameters: Any = None) -> Record | None:
         """The first row, or None."""
-        return cast(Record | None, self.connection.execute(statement, parameters).mappings().first())
+        found = self.connection.execute(statement, parameters)
+        row = found.first()
+        return None if row is None else dict(zip(found.keys(), row, strict=True))
 
     def require(self, action: permissions.Action, entity: str) -> None:
         """Raise Forbidden unless the actor may do this to such records."""

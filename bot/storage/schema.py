@@ -14,7 +14,18 @@ metadata = MetaData(
     }
 )
 
-Id = Uuid(as_uuid=False).with_variant(String(36), "sqlite")
+
+class _TextUuid(TypeDecorator[str]):
+    """A `uuid` that the driver reads as text (see `Database`): nothing is left to be done with it."""
+
+    impl = Uuid(as_uuid=False)
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """None: the driver's value is ours."""
+
+
+Id = _TextUuid().with_variant(String(36), "sqlite")
 """A UUIDv7 as 36 characters in Python; `uuid` in PostgreSQL, text in SQLite: both sort by time."""
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 Done = Callable[[Any, BaseException | None], None]
@@ -15,49 +16,50 @@ class Threads:
 
     def __init__(self, count: int, name: str, reserved: int = 0) -> None:
         """Starts the threads."""
-        lock = threading.Lock()
-        self._wanted, self._urgent = threading.Condition(lock), threading.Condition(lock)
-        self._queues: tuple[deque[Any], deque[Any]] = (deque(), deque())
+        self._lock = threading.Lock()
         self._closing = False
+        self._urgent: deque[Any] = deque()
+        self._plain: deque[Any] = deque()
+        # A call for each piece of work; a thread that finds it taken already waits for the next call.
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._urgent_calls: SimpleQueue[None] = SimpleQueue()
+        usual = [(self._calls, (self._urgent, self._plain))] * count
+        fast = [(self._urgent_calls, (self._urgent,))] * reserved
         self._threads = [
-            threading.Thread(target=self._work, args=(number >= count,), name=f"{name}-{number}", daemon=True)
-            for number in range(count + reserved)
+            threading.Thread(target=self._work, args=(*what,), name=f"{name}-{number}", daemon=True)
+            for number, what in enumerate((*usual, *fast))
         ]
         for thread in self._threads:
             thread.start()
 
     def submit(self, work: Callable[[], Any], done: Done, *, urgent: bool = False) -> None:
         """Run `work` in one of the threads, then `done`."""
-        with self._wanted:
+        with self._lock:
             if self._closing:
                 raise RuntimeError("these threads were closed")
-            self._queues[0 if urgent else 1].append((work, done))
-            self._wanted.notify()
-            if urgent:
-                self._urgent.notify()
+            (self._urgent if urgent else self._plain).append((work, done))
+        self._calls.put(None)
+        if urgent:
+            self._urgent_calls.put(None)
 
     def close(self) -> None:
         """Finish what was submitted, then end."""
-        with self._wanted:
+        with self._lock:
             self._closing = True
-            self._wanted.notify_all()
-            self._urgent.notify_all()
+        for _ in self._threads:
+            self._calls.put(None)
+            self._urgent_calls.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _next(self, reserved: bool) -> Any:
-        queues, wanted = (self._queues[:1], self._urgent) if reserved else (self._queues, self._wanted)
-        with wanted:
-            while True:
-                for queue in queues:
-                    if queue:
-                        return queue.popleft()
+    def _work(self, calls: "SimpleQueue[None]", queues: tuple[deque[Any], ...]) -> None:
+        while True:
+            calls.get()
+            taken = _first(queues)
+            if taken is None:
                 if self._closing:
-                    return None
-                wanted.wait()
-
-    def _work(self, reserved: bool) -> None:
-        while (taken := self._next(reserved)) is not None:
+                    return
+                continue
             work, done = taken
             try:
                 result = work()
@@ -67,3 +69,13 @@ class Threads:
                 done(result, None)
                 del result
             del work, done, taken
+
+
+def _first(queues: tuple[deque[Any], ...]) -> Any:
+    """What waits in the first queue that is not empty; None where all are."""
+    for queue in queues:
+        try:
+            return queue.popleft()
+        except IndexError:
+            continue
+    return None

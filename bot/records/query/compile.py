@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from bot.records.actor import Actor
-from bot.records.entity import Entity, Field
+from bot.records.entity import EXTRAS, Entity, Field
 from bot.records.permissions import row_filter, ways_of_seeing
 from bot.records.query import keyset
 from bot.records.query.conditions import bound_type, bound_value, clause, sort_key
@@ -31,13 +31,18 @@ class _Shape:
     actor: Actor
     names: tuple[str, ...]
     deleted: bool = False
+    extras: bool = False
 
 
 @lru_cache(maxsize=2048)
 def _columns(shape: _Shape) -> sa.Select[Any]:
     table, fields = shape.entity.table, shape.entity.fields
     own = {name: fields[name].column.label(name) for name in shape.names if fields[name].custom}
-    return sa.select(*(own[name] if name in own else table.c[name] for name in shape.names))
+    columns = [own[name] if name in own else table.c[name] for name in shape.names]
+    if shape.extras and shape.entity.extras is not None:
+        lists = shape.entity.extras.column(shape.actor)
+        columns += [lists.label(EXTRAS)] if lists is not None else []
+    return sa.select(*columns)
 
 
 @lru_cache(maxsize=2048)
@@ -65,7 +70,8 @@ def visible_rows(actor: Actor, entity: Entity, deleted: bool = False) -> tuple[C
 def compile_one(entity: Entity, ask: Ask, fields: tuple[str, ...] = ()) -> sa.Select[Any]:
     """The record whose id is bound as `record`."""
     scope = Scope(ask, entity)
-    statement = _with(scope, _by_id(_Shape(entity, ask.actor, _own_names(scope, fields))), fields)
+    shape = _Shape(entity, ask.actor, _own_names(scope, fields), extras=not fields)
+    statement = _with(scope, _by_id(shape), fields)
     return _joined(scope, statement)
 
 
@@ -118,7 +124,7 @@ def _statement(query: Query, empty: tuple[bool, ...], entity: Entity, ask: Ask) 
     scope = Scope(ask, entity)
     keys = [(scope.find(key.field), key.descending) for key in query.order]
     own = (*_own_names(scope, query.fields), *(key.path for key, _ in keys if not key.steps))
-    shape = _Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted)
+    shape = _Shape(entity, ask.actor, tuple(dict.fromkeys(own)), query.deleted, not query.fields)
     # Several words are looked up in the search index once, not once for each way of seeing.
     looked_up = any(isinstance(part, Matches) and " " in part.text.strip() for part in query.where)
     ways = ways_of_seeing(ask.actor, entity) if query.limit is not None and not looked_up else ()

@@ -121,9 +121,9 @@ def respond(request: web.Request, answer: Answer, more: Mapping[str, str] | None
         return web.Response(status=answer.status, headers=headers)
     reading = request.method in ("GET", "HEAD")
     if reading or answer.version is not None:
-        headers["ETag"] = answer.etag
-    if reading and known(request.headers.get("If-None-Match", ""), answer.etag):
-        return web.Response(status=304, headers=headers)
+        headers["ETag"] = etag = answer.etag
+        if reading and known(request.headers.get("If-None-Match", ""), etag):
+            return web.Response(status=304, headers=headers)
     return web.Response(
         body=answer.text.encode(), status=answer.status, content_type="application/json", headers=headers
     )

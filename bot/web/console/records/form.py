@@ -44,7 +44,7 @@ class Form:
 def texts_of(tx: Tx, reader: Reader, entity: Entity, row: Record) -> dict[str, str]:
     """Every field of a record as a form holds it."""
     extras = entity.extras.names if entity.extras is not None else ()
-    lists = extras_of(tx, entity, [row["id"]], extras).get(row["id"], {})
+    lists = extras_of(tx, entity, [row], extras).get(row["id"], {})
     whole = {**row, **lists}
     return {name: as_text(entity, name, whole, reader) for name in (*entity.fields, *extras)}
 

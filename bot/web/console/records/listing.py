@@ -84,7 +84,7 @@ def lines_of(
 ) -> list[Line]:
     """Rows as lines: one statement for each kind that they point to."""
     names = names_of(tx, reader, pointed_at(entity, rows, columns))
-    lists = extras_of(tx, entity, [row["id"] for row in rows], columns)
+    lists = extras_of(tx, entity, rows, columns)
     return [
         Line(
             row["id"],

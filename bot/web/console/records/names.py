@@ -1,10 +1,11 @@
 """What records are called, many at once: one statement a kind, within what the actor may see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bot.records.entity import Entity
 from bot.records.permissions import allowed, visible
 from bot.records.query import Comparison, Query, page
+from bot.records.show import lists_of
 from bot.records.tx import Record, Tx
 from bot.web.console.records.reader import Names, Reader
 
@@ -37,9 +38,9 @@ def names_of(tx: Tx, reader: Reader, wanted: Iterable[tuple[str, str]]) -> Names
 
 
 def extras_of(
-    tx: Tx, entity: Entity, ids: list[str], shown: Iterable[str]
+    tx: Tx, entity: Entity, rows: Sequence[Record], shown: Iterable[str]
 ) -> Mapping[str, Mapping[str, list[str]]]:
     """The further lists (telephone numbers, addresses) of these records, where any of them is shown."""
-    if entity.extras is None or not ids or not set(shown) & set(entity.extras.names):
+    if entity.extras is None or not rows or not set(shown) & set(entity.extras.names):
         return {}
-    return entity.extras.load(tx, ids)
+    return dict(zip((row["id"] for row in rows), lists_of(tx, entity, rows), strict=True))

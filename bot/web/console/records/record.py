@@ -78,7 +78,7 @@ def facts_of(tx: Tx, reader: Reader, entity: Entity, row: Record, *, may_write: 
     layout = layout_of(entity)
     extras = entity.extras.names if entity.extras is not None else ()
     names = names_of(tx, reader, pointed_at(entity, [row], entity.fields))
-    lists = extras_of(tx, entity, [row["id"]], extras).get(row["id"], {})
+    lists = extras_of(tx, entity, [row], extras).get(row["id"], {})
 
     def fact(name: str) -> Fact:
         can = may_write and editable(tx.actor, entity, name)

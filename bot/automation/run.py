@@ -167,7 +167,7 @@ def _done(
     for attempt in range(_AT_ONCE):
         try:
             with tx.acting(actor, **caused), tx.savepoint():
-                context = Context(tx, runtime, rule, entity, record_id)
+                context = Context(tx, runtime, rule, entity, record_id, run_id)
                 outcomes = carry_out(context)
             touched |= context.touched
             return outcomes

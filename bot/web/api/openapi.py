@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import activities, describe, files, search
+from bot.web.api import activities, describe, files, rules, search
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS
@@ -109,6 +109,7 @@ _SHARED: dict[str, Described] = {
     },
     **activities.SCHEMAS,
     **search.SCHEMAS,
+    **rules.SCHEMAS,
     "left": {
         "type": "object",
         "required": ["id", "moved"],

@@ -100,7 +100,9 @@ def test_every_choice_of_the_editor_has_words() -> None:
 async def test_a_rule_is_built_step_by_step_without_scripts(site: Site, staff: Any) -> None:
     admin, mark = await staff("admin"), new_id()[-6:]
     page = await get(admin, "records/rules/new", entity="leads")
-    assert "Nothing yet" in page and "When one of these fields changes" in page
+    assert "Nothing yet" in page and "When one of these fields changes" not in page
+    page = await deed(admin, page, "", trigger="updated")
+    assert "When one of these fields changes" in page
     page = await deed(admin, page, "", name=f"Fair {mark}", trigger="due", due_minutes="2", due_side="before")
     assert "When one of these fields changes" not in page and 'id="r-due_field"' in page
     page = await deed(admin, page, "", **{"due_minutes.unit": "days", "due_field": "created_at"})
@@ -116,7 +118,7 @@ async def test_a_rule_is_built_step_by_step_without_scripts(site: Site, staff: A
     assert [kind for _, kind in kinds] == ["set_fields", "create_task", "notify", "escalate"]
     by_kind = {kind: key for key, kind in kinds}
     wrong = await posted(admin, PATH, form_of(page), 400)  # nothing is filled in yet
-    assert "Choose a field, and a value" in wrong and wrong.count('role="alert"') == 1
+    assert "Choose a field, and a value" in wrong and wrong.count('class="why" role="alert"') == 1
     page = await deed(admin, page, f"remove:{by_kind['escalate']}")
     fields = f"a{by_kind['set_fields']}.fields"
     page = await deed(admin, page, "", **{f"{fields}.0.name": "status"})
@@ -136,7 +138,7 @@ async def test_a_rule_is_built_step_by_step_without_scripts(site: Site, staff: A
     wrong = await posted(
         admin, PATH, form_of(page), 400, **{f"a{by_kind['create_task']}.subject": "Dear {nmae}"}
     )
-    assert "in braces only fields" in wrong and wrong.count('role="alert"') == 1
+    assert "in braces only fields" in wrong and wrong.count('class="why" role="alert"') == 1
     saved = await posted(admin, PATH, form_of(page))
     assert "Saved as version 1." in saved and "It has not run yet." in saved
     (rule,) = await rules_called(site, f"Fair {mark}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.crm.rule import RULE
 from bot.crm.rule_action import ACTIONS, Parameter, suits
-from bot.crm.rule_check import DUE, KINDS, moments_of, triggers_of
+from bot.crm.rule_check import DUE, GENERAL, KINDS, moments_of, triggers_of
 from bot.crm.user import actor_by_id
 from bot.errors import Forbidden, InvalidInput, NotFound, QueryInvalid
 from bot.ids import is_id
@@ -176,7 +176,7 @@ def build(tx: Tx, reader: Reader, draft: Draft, wrong: Wrong | None = None) -> E
         draft,
         [(kind, reader.kind(kind)) for kind in KINDS],
         [(one, trigger_words(reader, one)) for one in triggers_of(entity.name)],
-        changeable if trigger not in (DUE, "deleted") else (),
+        changeable if changed or trigger not in (*GENERAL[:1], *GENERAL[2:], DUE) else (),
         [(name, reader.label(entity, name)) for name in moments_of(actor, entity)] if trigger == DUE else (),
         (count, unit, side),
         names.get(("users", values.get("run_as_id") or ""), ""),
@@ -248,19 +248,21 @@ class _Builder:
         name = step.action["action"]
         here = self._wrong.place == place
         parts = [
-            self._part(f"a{step.key}.{parameter}", parameter, spec, step.action.get(parameter), names, here)
+            self._part(step, parameter, spec, names, here)
             for parameter, spec in ACTIONS[name].parameters.items()
         ]
         told = any(part.wrong for part in parts)
         text = self._wrong.text if here and not told else ""
         return Card(step.key, name, action_words(self._reader, name), parts, text)
 
-    def _part(self, name: str, parameter: str, spec: Parameter, value: Any, names: Names, here: bool) -> Part:
+    def _part(self, step: Step, parameter: str, spec: Parameter, names: Names, here: bool) -> Part:
         say, holds = self._reader.say, spec.holds
+        name, value = f"a{step.key}.{parameter}", step.action.get(parameter)
+        own = f"rule.parameter.{step.action['action']}.{parameter}"
         part = Part(
             name,
             holds,
-            say(f"rule.parameter.{parameter}"),
+            say(own if self._reader.words.has(own) else f"rule.parameter.{parameter}"),
             plain(value),
             must=not spec.optional,
             wrong=self._wrong.text if here and self._wrong.parameter == parameter else "",
@@ -309,7 +311,8 @@ class _Builder:
             for other, spec in self._known.items()
             if other != field and spec.type == entity.fields[field].type and spec.type != "id"
         ]
-        shown = replace(made, name=f"{name}.value", label=reader.say("rule.value"), required=False, hint="")
+        hint = reader.say("rule.value_means")
+        shown = replace(made, name=f"{name}.value", label=reader.say("rule.value"), required=False, hint=hint)
         return FieldRow(name, reader.label(entity, field), field, shown, copies, source)
 
     def settable(self) -> Options:

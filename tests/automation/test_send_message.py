@@ -1,4 +1,4 @@
-"""A rule that writes to the customer, over WhatsApp's emulator: once, as the gate lets it, told in the log."""
+"""A rule that writes to the customer, on WhatsApp's emulator: once, as the gate lets it, told in its log."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -333,7 +333,7 @@ def _done(route: "Route", names: set[str]) -> Described:
         made["content"] = {"application/json": {"schema": _of_schema(route.answers)}}
     if route.status == 201 and route.kind is not None:
         name = route.kind.name
-        links = [f"{verb}_{name}" for verb in ("get", "change", "delete", "timeline_of")]
+        links = [f"{verb}_{name}" for verb in ("get", "change", "delete", "timeline_of", "try")]
         made["links"] = {
             link: {"operationId": link, "parameters": {"id": "$response.body#/id"}}
             for link in links

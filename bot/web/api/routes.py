@@ -295,7 +295,7 @@ _RULES = (
         "POST",
         f"{ROOT}/rules/{{id}}/try",
         rules.post_try,
-        "try_rule",
+        "try_rules",
         "What a rule would do to a record, or to the newest; nothing is written or sent.",
         "tried_rule",
         ("update", "rules"),

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.automation.consumer import advance
+from bot.automation.run import RETRY, retry_now
 from bot.conversations.gate import Reason
 from bot.crm.api_key import make_api_key
 from bot.crm.lead import LEAD
@@ -18,6 +19,8 @@ from bot.crm.notification import NOTIFICATION
 from bot.crm.rule import RULE, RULE_RUN, RUN_STATES
 from bot.crm.rule_action import ACTIONS, READ
 from bot.crm.rule_check import KINDS, triggers_of
+from bot.crm.user import USER, actor_by_id
+from bot.errors import Conflict, Forbidden
 from bot.i18n import Words
 from bot.ids import new_id
 from bot.records.actor import SYSTEM
@@ -215,6 +218,9 @@ async def test_a_rule_is_tried_runs_and_tells_its_versions(site: Site, staff: An
     assert " disabled" in seen and ">Save<" not in seen and "Version 2" in seen
     await posted(manager, f"{PATH}/draft", form_of(changed), 403, htmx=True, do="check")
     await posted(manager, here, form_of(changed), 403)
+    again = f"{here}/runs/{new_id()}/again"
+    await manager.post(again, 403)
+    await admin.post(again, 404)
     rep = await staff("rep", "North")
     for path in (here, f"{here}/runs", f"{here}/versions", f"{PATH}/new"):
         await rep.text(path, 403)
@@ -253,6 +259,10 @@ async def test_the_editor_in_every_language(site: Site, staff: Any, lang: str) -
     assert len(re.findall(r'name="a\d+\.action"', page)) == len(ACTIONS)
     assert not re.search(r">\s*(rule|records|field|value)\.[a-z_.]+\s*<", page)
     await posted(admin, f"{PATH}/draft", [*form_of(page)], htmx=True, do="try", name="x")
+
+
+def _activate(tx: Tx, user_id: str, active: bool) -> None:
+    tx.execute(sa.update(USER.table).where(USER.table.c.id == user_id).values(active=active))
 
 
 def test_the_log_and_a_trial_on_each_database(store: Store, tmp_path: Path) -> None:
@@ -296,15 +306,20 @@ def test_the_log_and_a_trial_on_each_database(store: Store, tmp_path: Path) -> N
         change_record(tx, RULE, rule, {"actions": [{"action": "assign", "user_id": people["loner"]}]})
 
     scene.do(drop)
-    scene.do(
-        lambda tx: tx.execute(
-            sa.text("UPDATE users SET active = :no WHERE id = :id"), {"no": False, "id": people["loner"]}
-        )
-    )
+    scene.do(_activate, people["loner"], False)
     scene.do(create_record, LEAD, {"contact_id": contact, "need": "late", "source": "expo"})
     scene.work()
     failed = scene.do(runs, reader, rule, "")[0][0]
     assert "not active any more" in failed.error and failed.again and failed.tone == "warn"
+    with pytest.raises(Conflict):
+        scene.do(retry_now, first[0].id)
+    scene.do(_activate, people["loner"], True)
+    with pytest.raises(Forbidden):
+        scene.do(retry_now, failed.id, actor=scene.do(actor_by_id, people["mate"]))
+    scene.do(retry_now, failed.id)
+    assert scene.fire() == [RETRY]
+    mended = scene.do(runs, reader, rule, "")[0][0]
+    assert (mended.id, mended.state, mended.tries, mended.error) == (failed.id, "Done", 2, "")
     newest, oldest = scene.do(versions, reader, rule, "")[0]
     assert (newest.number, oldest.number, oldest.lines) == (2, 1, [])
     (line,) = newest.lines

@@ -48,6 +48,7 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.post(f"{rules.PATH}/{{id:{_UUID}}}", rules.save),
         web.get(f"{rules.PATH}/{{id:{_UUID}}}/edit", rules.edit),
         web.get(f"{rules.PATH}/{{id:{_UUID}}}/runs", rules.more),
+        web.post(f"{rules.PATH}/{{id:{_UUID}}}/runs/{{run:{_UUID}}}/again", rules.again),
         web.get(f"{rules.PATH}/{{id:{_UUID}}}/versions", rules.more),
         web.get(_KIND, list.records),
         web.post(_KIND, form.create),

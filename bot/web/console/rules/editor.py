@@ -137,6 +137,7 @@ def settle(tx: Tx, draft: Draft) -> None:
     if values["entity"] not in KINDS:
         raise InvalidInput("There are no rules for such records", field="entity")
     entity = tx.schema.entity(values["entity"])
+    values["run_as_id"] = values["run_as_id"] or tx.actor.id
     if values["trigger"] not in triggers_of(entity.name):
         values["trigger"] = triggers_of(entity.name)[0]
     actor = runs_as(tx, draft)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from bot.automation.run import RETRY
+from bot.automation.run import RETRY, TRIED_AGAIN
 from bot.crm.rule import RULE_RUN, RULE_VERSION
 from bot.records.entity import Entity
 from bot.records.query import page, parse
@@ -24,8 +24,9 @@ _TONES = {"done": "", "failed": "warn", "gave_up": "bad", "stopped": "bad", "ski
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `again`: when it is tried next."""
+    """One run. `again`: when it is tried next; `failed`: it may be tried by hand."""
 
+    id: str
     when: datetime
     title: str
     href: str
@@ -36,6 +37,7 @@ class Run:
     error: str
     again: str
     deeds: Sequence[Deed]
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _run(tx: Tx, reader: Reader, row: Record, names: Names, again: Mapping[str, 
     kind, record_id = row["entity"], row["record_id"]
     known = (kind, record_id) in names and kind in LAYOUTS
     return Run(
+        row["id"],
         row["started_at"],
         names.get((kind, record_id)) or f"{reader.kind(kind)} {record_id[-6:]}",
         address_of(tx.schema.entity(kind), record_id) if known else "",
@@ -97,6 +100,7 @@ def _run(tx: Tx, reader: Reader, row: Record, names: Names, again: Mapping[str, 
         row["error"] or "",
         reader.moment(again[row["id"]]) if row["id"] in again else "",
         [deed_of(tx, reader, kind, one, names) for one in row["changes"] or ()],
+        row["state"] in TRIED_AGAIN,
     )
 
 

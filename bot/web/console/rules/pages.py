@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.automation.run import retry_now
 from bot.crm.rule import RULE
 from bot.crm.rule_check import KINDS
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, VersionConflict
@@ -15,7 +16,7 @@ from bot.records.change import change_record, create_record
 from bot.records.permissions import allowed
 from bot.records.tx import Tx
 from bot.web.console.door import Viewer, room, show, wants_fragment
-from bot.web.console.records.common import ROOT, may, reader_of
+from bot.web.console.records.common import ROOT, go, may, reader_of
 from bot.web.console.records.reader import Reader
 from bot.web.console.records.record import Facts, RecordPage, page_of, read_any
 from bot.web.console.rules import draft as drafts
@@ -38,7 +39,6 @@ class Page:
     more_runs: str = ""
     versions: Sequence[Version] = ()
     more_versions: str = ""
-    deleted: bool = False
     chosen: tuple[str, str] = ("", "")
     """The record that the trial was asked for, and what it is called."""
 
@@ -51,14 +51,17 @@ def _page(
     deed: str = "",
     standing: Any = None,
     asked: str = "",
+    *,
+    whole: bool = True,
 ) -> Page:
-    """The page of a draft after a deed: `check`, `try`, or a change of its actions."""
+    """The page of a draft after a deed: `check`, `try`, or a change of its actions. Not `whole`: without
+    its log."""
     settle(tx, draft)
     trial = attempt(tx, reader, standing, draft, asked) if deed == "try" else None
     made = Page(build(tx, reader, draft, wrong or (trial.wrong if trial else None)), trial=trial)
     if deed in ("check", "try") or draft.values["condition"]:
         made.match = match(tx, reader, draft) if allowed(tx.actor, "update", RULE.name) else None
-    if draft.id:
+    if draft.id and whole:
         made.runs, made.more_runs = runs(tx, reader, draft.id, "")
         made.versions, made.more_versions = versions(tx, reader, draft.id, "")
     return made
@@ -167,9 +170,11 @@ def _settled(tx: Tx, draft: Draft) -> None:
     settle(tx, draft)
 
 
-def _tried(tx: Tx, reader: Reader, draft: Draft, deed: str, standing: Standing, asked: str) -> Page:
+def _tried(
+    tx: Tx, reader: Reader, draft: Draft, deed: str, standing: Standing, asked: str, whole: bool
+) -> Page:
     tx.require("update" if draft.id else "create", RULE.name)
-    return _page(tx, reader, draft, None, deed, standing, asked)
+    return _page(tx, reader, draft, None, deed, standing, asked, whole=whole)
 
 
 @room
@@ -184,12 +189,20 @@ async def change(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     if asked and not is_id(asked):
         raise InvalidInput("There is no such record", field="record")
     work = viewer.app.store.run if deed == "try" else viewer.app.store.read
-    page = await work(_tried, viewer.actor, reader_of(viewer), draft, deed, viewer.app.runtime, asked)
+    whole, standing = not wants_fragment(request), viewer.app.runtime
+    page = await work(_tried, viewer.actor, reader_of(viewer), draft, deed, standing, asked, whole)
     page.chosen = (asked, str(posted.get("record_name", "")))
-    if not wants_fragment(request):
+    if whole:
         return _show(request, viewer, page)
     part = {"check": "_match", "try": "_tried"}.get(deed, "_form")
     return _show(request, viewer, page, template=part)
+
+
+@room
+async def again(request: web.Request, viewer: Viewer) -> web.StreamResponse:
+    """POST …/{id}/runs/{run}/again: try a run that failed again, now."""
+    await viewer.app.store.run(retry_now, viewer.actor, request.match_info["run"])
+    return go(request, f"{PATH}/{request.match_info['id']}#runs-title")
 
 
 @room
@@ -210,4 +223,5 @@ async def more(request: web.Request, viewer: Viewer) -> web.StreamResponse:
         found=found,
         following=following,
         here_path=f"{PATH}/{rule_id}",
+        may_write=may(viewer, "update", RULE),
     )

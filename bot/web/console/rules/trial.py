@@ -83,9 +83,7 @@ def match(tx: Tx, reader: Reader, draft: Draft) -> Match:
 
 def attempt(tx: Tx, reader: Reader, standing: Standing, draft: Draft, record_id: str) -> Trial:
     """Try the draft on a record, or on the newest: nothing is written."""
-    rule = {
-        name: value for name, value in as_given(draft).items() if value is not None or name != "run_as_id"
-    }
+    rule = dict(as_given(draft))
     if draft.id:
         rule |= {"id": draft.id, "version": draft.version}
     try:

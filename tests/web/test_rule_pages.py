@@ -219,6 +219,9 @@ async def test_a_rule_is_tried_runs_and_tells_its_versions(site: Site, staff: An
     await posted(manager, f"{PATH}/draft", form_of(changed), 403, htmx=True, do="check")
     await posted(manager, here, form_of(changed), 403)
     again = f"{here}/runs/{new_id()}/again"
+    await posted(
+        admin, f"{PATH}/draft", [*form_of(seen), ("a" + "9" * 5000 + ".action", "escalate")], htmx=True
+    )
     await manager.post(again, 403)
     await admin.post(again, 404)
     rep = await staff("rep", "North")

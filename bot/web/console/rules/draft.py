@@ -92,7 +92,7 @@ def _steps(form: Form) -> list[Step]:
     steps = []
     for name in form:
         head, _, tail = name.partition(".")
-        if tail != "action" or not head[1:].isdecimal() or (action := ACTIONS.get(str(form[name]))) is None:
+        if tail != "action" or not _is_number(head[1:]) or (action := ACTIONS.get(str(form[name]))) is None:
             continue
         given = {"action": str(form[name])}
         for parameter, spec in action.parameters.items():

@@ -17,6 +17,7 @@ from bot.web.console.records import (
     views,
 )
 from bot.web.console.records.common import ROOT
+from bot.web.console.rules import pages as rules
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _KIND = f"{ROOT}/{{kind:[a-z_]{{1,40}}}}"
@@ -40,6 +41,15 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.get(f"{ROOT}/opportunities/board", board.board),
         web.post(f"{ROOT}/opportunities/{{id:{_UUID}}}/stage", board.move),
         web.post(f"{ROOT}/activities/{{id:{_UUID}}}/done", doings.finish),
+        web.get(f"{rules.PATH}/new", rules.new),
+        web.post(rules.PATH, rules.save),
+        web.post(f"{rules.PATH}/draft", rules.change),
+        web.get(f"{rules.PATH}/{{id:{_UUID}}}", rules.rule),
+        web.post(f"{rules.PATH}/{{id:{_UUID}}}", rules.save),
+        web.get(f"{rules.PATH}/{{id:{_UUID}}}/edit", rules.edit),
+        web.get(f"{rules.PATH}/{{id:{_UUID}}}/runs", rules.more),
+        web.post(f"{rules.PATH}/{{id:{_UUID}}}/runs/{{run:{_UUID}}}/again", rules.again),
+        web.get(f"{rules.PATH}/{{id:{_UUID}}}/versions", rules.more),
         web.get(_KIND, list.records),
         web.post(_KIND, form.create),
         web.get(f"{_KIND}/new", form.new),

@@ -9,3 +9,4 @@ import "./picker.js";
 import "./records.js";
 import "./lookup.js";
 import "./board.js";
+import "./rules.js";

@@ -12,6 +12,7 @@ from bot.web.console.records import (
     list,
     lookup,
     record,
+    search,
     staff,
     timeline,
     views,
@@ -27,6 +28,7 @@ _FIELD = f"{_ONE}/fields/{{name:[a-z][a-z0-9_]{{0,59}}}}"
 def routes() -> tuple[web.RouteDef, ...]:
     """Every page and button of records."""
     return (
+        web.get(search.PATH, search.search),
         web.get(access.PATH, access.matrix),
         web.get(f"{access.PATH}/{{kind:[a-z_]{{1,40}}}}", access.fields),
         web.post(f"{access.PATH}/{{kind:[a-z_]{{1,40}}}}", access.set_kind),

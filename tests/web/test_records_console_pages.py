@@ -167,7 +167,7 @@ async def test_notes_calls_and_tasks_are_added_beside_a_record(site: Site, staff
     ):
         assert shown in story, shown
     page = await one.text(path)
-    task = re.search(r'/console/records/activities/([0-9a-f-]{36})" dir="auto">Task', page)
+    task = re.search(r'/console/records/activities/([0-9a-f-]{36})" dir="auto">Send a plumber', page)
     assert task is not None
     done = await one.post(f"/console/records/activities/{task[1]}/done")
     assert row_of(site, "activities", task[1])["done_at"] is not None and "Done" in done

@@ -9,6 +9,7 @@ from bot.web.console.records import (
     doings,
     export,
     form,
+    linked,
     list,
     lookup,
     record,
@@ -22,6 +23,7 @@ from bot.web.console.records.common import ROOT
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _KIND = f"{ROOT}/{{kind:[a-z_]{{1,40}}}}"
 _ONE = f"{_KIND}/{{id:{_UUID}}}"
+_ACTIVITY = f"{ROOT}/activities/{{id:{_UUID}}}"
 _FIELD = f"{_ONE}/fields/{{name:[a-z][a-z0-9_]{{0,59}}}}"
 
 
@@ -41,7 +43,12 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.post(f"{ROOT}/users/{{id:{_UUID}}}/password", staff.password),
         web.get(f"{ROOT}/opportunities/board", board.board),
         web.post(f"{ROOT}/opportunities/{{id:{_UUID}}}/stage", board.move),
-        web.post(f"{ROOT}/activities/{{id:{_UUID}}}/done", doings.finish),
+        web.post(f"{_ACTIVITY}/done", doings.finish),
+        web.get(f"{search.PATH}/records", linked.linkable),
+        web.get(f"{_ACTIVITY}/links", linked.links),
+        web.post(f"{_ACTIVITY}/links", linked.link),
+        web.post(f"{_ACTIVITY}/links/{{link:{_UUID}}}/remove", linked.unlink),
+        web.get(f"{_ONE}/linked", linked.linked),
         web.get(_KIND, list.records),
         web.post(_KIND, form.create),
         web.get(f"{_KIND}/new", form.new),

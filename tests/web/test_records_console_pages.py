@@ -169,8 +169,8 @@ async def test_notes_calls_and_tasks_are_added_beside_a_record(site: Site, staff
     page = await one.text(path)
     task = re.search(r'/console/records/activities/([0-9a-f-]{36})" dir="auto">Send a plumber', page)
     assert task is not None
-    done = await one.post(f"/console/records/activities/{task[1]}/done")
-    assert row_of(site, "activities", task[1])["done_at"] is not None and "Done" in done
+    await one.post(f"/console/records/activities/{task[1]}/done")
+    assert row_of(site, "activities", task[1])["done_at"] is not None
     assert row_of(site, "activities", task[1])["about_id"] == case
     assert "Send a plumber" in await one.text(f"/console/records/contacts/{person}")  # the case's contact
 
@@ -206,7 +206,7 @@ async def test_hidden_and_locked_fields_and_other_teams_records(site: Site, staf
     for deed, data in (
         ("", {"base": "{}"}),
         ("/activities", {"kind": "note", "text": "x"}),
-        ("/share", {"user_id": new_id()}),
+        ("/shares", {"who": f"users/{new_id()}"}),
     ):
         await one.post(f"/console/records/contacts/{hidden}{deed}", 404, **data)
     site.app.store.write_now(set_access, SYSTEM, "rep", "contacts", "hidden", field="city")
@@ -368,9 +368,11 @@ async def test_sharing_shows_a_record_to_a_colleague(site: Site, staff: Any) -> 
     which = re.search(
         r'records/contacts/([0-9a-f-]{36})"', await get(owner, "records/contacts", q="Asha shared")
     )[1]  # type: ignore[index]
-    await owner.post(f"/console/records/contacts/{which}/share", 400, level="read")
+    await owner.post(f"/console/records/contacts/{which}/shares", 400, level="read")
     colleague = actor(site, south)
-    await owner.post(f"/console/records/contacts/{which}/share", 200, user_id=str(colleague.id), level="read")
+    await owner.post(
+        f"/console/records/contacts/{which}/shares", 200, who=f"users/{colleague.id}", level="read"
+    )
     other = Staff(site)
     await other.sign_in(south)
     page = await get(other, f"records/contacts/{which}")

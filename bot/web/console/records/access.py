@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.errors import Forbidden, NotFound
 from bot.records.access import ACTIONS, DEFAULT, Access
+from bot.records.access import TABLE as ACCESS
 from bot.records.actor import ROLES
 from bot.records.defining import set_access
 from bot.records.entity import Entity
@@ -36,9 +37,15 @@ def _admins_only(viewer: Viewer) -> None:
 
 def _kind(request: web.Request, viewer: Viewer) -> Entity:
     name = request.match_info["kind"]
-    if name not in LAYOUTS:
+    if name not in kinds_of(viewer):
         raise NotFound(f"There is no kind {name[:40]!r}", kind=name[:40])
     return viewer.app.store.schema.entity(name)
+
+
+def kinds_of(viewer: Viewer) -> list[str]:
+    """Every kind that the rules know: those with pages in the order of these, then the others."""
+    known = viewer.app.store.schema.entities
+    return [name for name in dict.fromkeys((*LAYOUTS, *known)) if name in known and name in ACCESS]
 
 
 @room
@@ -48,7 +55,7 @@ async def matrix(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     access, reader = viewer.app.store.schema.access, reader_of(viewer)
     rows = [
         Row(kind, reader.kind(kind), [(role, access.actions(role, kind)) for role in CHANGEABLE])
-        for kind in LAYOUTS
+        for kind in kinds_of(viewer)
     ]
     return show(
         request, viewer, "records/access.html", rows=rows, roles=CHANGEABLE, actions=ACTIONS, path=PATH

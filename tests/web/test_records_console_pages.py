@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.ids import new_id
+from bot.records.access import ACTIONS, TABLE
 from bot.records.change import change_record
 from bot.records.defining import set_access
 from bot.records.tx import Tx
@@ -319,6 +320,17 @@ async def test_admins_give_fields_rules_and_rights(site: Site, staff: Any) -> No
     assert "oak" in await get(rep, "records/leads", where=f"{name} = oak", columns=f"number,{name}")
     await get(rep, "admin/access", 403)
     assert 'name="rep.delete"' in await get(admin, "admin/access")
+    table = await get(admin, "admin/access")
+    known = site.app.store.schema.entities
+    for kind in known.keys() & TABLE:
+        assert f'id="{kind}"' in table and f">{kind}<" not in table, kind
+    assert 'id="access_rules"' not in table
+    await get(admin, "admin/access/access_rules", 404)
+    await admin.post("/console/admin/access/shares", 200, **{"agent.read": "1"})
+    assert site.app.store.schema.access.actions("rep", "shares") == frozenset()
+    everything = {f"{role}.{deed}": "1" for role in ("agent", "rep", "manager") for deed in ACTIONS}
+    await admin.post("/console/admin/access/shares", 200, **everything)
+    assert site.app.store.schema.access.actions("rep", "shares") == frozenset(ACTIONS)
     every = {f"{role}.read": "1" for role in ("agent", "manager", "marketer")}
     await rep.post("/console/admin/access/categories", 403, **every)
     await admin.post("/console/admin/access/categories", 200, **every)

@@ -220,10 +220,10 @@ async def test_a_private_note_refuses_files_instead_of_losing_them(site: Site, s
 @pytest.mark.parametrize(
     ("role", "rooms"),
     [
-        ("admin", {"conversations", "records", "articles", "templates", "channels", "admin", "parked"}),
-        ("manager", {"conversations", "records", "articles", "templates", "channels", "parked"}),
-        ("agent", {"conversations", "records", "articles", "templates", "parked"}),
-        ("marketer", {"records", "articles", "templates"}),
+        ("admin", {"search", "conversations", "records", "articles", "templates", "channels", "admin", "parked"}),
+        ("manager", {"search", "conversations", "records", "articles", "templates", "channels", "parked"}),
+        ("agent", {"search", "conversations", "records", "articles", "templates", "parked"}),
+        ("marketer", {"search", "records", "articles", "templates"}),
     ],
 )
 async def test_who_may_not_enter_a_room_is_not_shown_its_door(staff: Any, role: str, rooms: set[str]) -> None:

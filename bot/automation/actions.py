@@ -319,20 +319,22 @@ def send_waiting(tx: Tx, runtime: Standing, row: Record) -> None:
     conversation = read_conversation(tx, waiting["conversation_id"])
     if conversation is None:
         return
-    if active_rule(tx, waiting["rule_id"]) is None:
+    if active_rule(tx, waiting.get("rule_id", "")) is None:
         told = {"refused": "switched_off"}
     else:
         told = _say(tx, runtime, conversation, waiting)
-    run = tx.row(sa.select(rule_runs.c.changes).where(rule_runs.c.id == waiting["run_id"]))
+    # Several messages of a run may wait for the same minute: one after the other writes into its log.
+    mine = rule_runs.c.id == waiting.get("run_id")
+    run = tx.row(sa.select(rule_runs.c.changes).where(mine).with_for_update())
     if run is None:
         return
     changes = [
         {**{name: value for name, value in one.items() if name not in _WAITING}, **told}
-        if one.get("waiting_id") == waiting["waiting_id"]
+        if one.get("waiting_id") == row["subject_id"]
         else one
         for one in run["changes"]
     ]
-    tx.execute(rule_runs.update().where(rule_runs.c.id == waiting["run_id"]).values(changes=changes))
+    tx.execute(rule_runs.update().where(mine).values(changes=changes))
 
 
 CARRY_OUT: dict[str, Callable[[Context, Mapping[str, Any]], Outcome]] = {

@@ -13,17 +13,17 @@ from bot.automation.actions import Context, Outcome, carry_out
 from bot.automation.ruleset import Rule, Ruleset
 from bot.crm.notification import notify_user
 from bot.crm.rule import RULE, RULE_RUN, rule_runs
+from bot.crm.rule_check import may_lend
 from bot.crm.user import staff_to_tell
-from bot.errors import Conflict, Forbidden, SamvadError, VersionConflict
+from bot.errors import Conflict, Forbidden, NotFound, SamvadError, VersionConflict
 from bot.ids import new_id
 from bot.logs import logger
 from bot.pipeline.reminders import link_to
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
-from bot.records.query import one
 from bot.records.timer import set_timer
 from bot.records.tx import Record, Tx
-from bot.records.write import find, update
+from bot.records.write import find, get, update
 
 RETRY = "rule_retry"
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
@@ -121,17 +121,22 @@ def try_again(tx: Tx, runtime: Runtime, rules: Ruleset, run: Record, rule: Rule 
     return str(values["state"])
 
 
-def retry_now(tx: Tx, run_id: str) -> None:
-    """Let a run that failed or was given up be tried again at once: what it lacked is there now.
+def retry_now(tx: Tx, rule_id: str, run_id: str) -> None:
+    """Let a run of this rule that failed or was given up be tried again at once: what it lacked is there now.
+    Who lets it run may change the rule.
 
     Raises Forbidden, NotFound, Conflict."""
     tx.require("update", RULE.name)
-    run = one(tx, RULE_RUN, run_id, ("state",))
-    if run["state"] not in TRIED_AGAIN:
-        raise Conflict(f"A run that ended as {run['state']} is not tried again")
-    open_again = rule_runs.update().where(rule_runs.c.id == run_id)
-    tx.execute(open_again.values(state="failed", finished_at=None))
+    rule = get(tx, RULE, rule_id)
+    may_lend(tx.actor, None, rule)
+    run = get(tx, RULE_RUN, run_id)
+    if run["rule_id"] != rule["id"]:
+        raise NotFound("This rule has no such run")
+    # First the timer, then the run, as who tries it again does: neither waits for the other for ever.
     set_timer(tx, RETRY, run_id, tx.now)
+    still = rule_runs.update().where(rule_runs.c.id == run_id, rule_runs.c.state.in_(TRIED_AGAIN))
+    if tx.execute(still.values(state="failed", finished_at=None)).rowcount != 1:
+        raise Conflict(f"A run that ended as {run['state']} is not tried again")
 
 
 def _goes_round(rule: Rule, record_id: str, cause: Cause) -> bool:

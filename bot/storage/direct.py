@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from bot.errors import Unavailable
+
 KEPT = "kept"
 """The execution option of statements that are built once and used often."""
 
@@ -41,9 +43,11 @@ def rows(
     assert driver is not None
     values = {**direct.values, **given}
     # Who counts statements counts these too.
-    connection.engine.dispatch.before_cursor_execute(connection, None, direct.text, values, None, False)
+    connection.dispatch.before_cursor_execute(connection, None, direct.text, values, None, False)
     try:
         found = driver.execute(direct.text, values).fetchall()
+    except psycopg.errors.QueryCanceled as error:  # who stopped it does not want it begun again
+        raise Unavailable("The database was told to stop a query") from error
     except psycopg.Error:
         return None
     return [dict(zip(direct.names, row, strict=True)) for row in found]
@@ -57,10 +61,18 @@ def _direct(statement: Any, dialect: sa.Dialect, given: tuple[str, ...]) -> _Dir
     compiled = statement.compile(dialect=dialect)
     columns = tuple(statement.selected_columns)
     going_in = (bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in compiled.binds.values())
-    coming_out = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-    if any(going_in) or any(coming_out):
+    if any(going_in) or not all(_as_it_comes(column.type, dialect) for column in columns):
         return None
     names = tuple(column.name for column in columns)
     # Values that come later stand open; those of the statement itself are written into it where it says so.
     written = compiled.construct_expanded_state(dict.fromkeys(given))
     return _Direct(written.statement, dict(written.parameters), names)
+
+
+def _as_it_comes(kind: Any, dialect: sa.Dialect) -> bool:
+    """Whether the driver's value is ours."""
+    if isinstance(kind, sa.Float):
+        return True  # asked about, SQLAlchemy wants to know how PostgreSQL holds it: as a float
+    if isinstance(kind, sa.Numeric):
+        return False
+    return kind.dialect_impl(dialect).result_processor(dialect, None) is None

@@ -6,14 +6,16 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from bot.crm.contact import CONTACT, add_contact
+from bot.crm.contact import CONTACT, add_contact, add_identity
 from bot.errors import NotFound, Unavailable
 from bot.ids import new_id
 from bot.records.actor import SYSTEM
 from bot.records.query import one, page, parse
+from bot.records.show import shown
 from bot.records.store import Store
 from bot.records.tx import Record, Tx
 from bot.storage import direct
+from tests.support.business import define_own_fields
 
 
 @contextmanager
@@ -68,3 +70,15 @@ def test_a_lost_connection_is_told_as_ever_and_replaced(postgres: Store) -> None
     with pytest.raises(Unavailable):
         postgres.read_now(cut_off, SYSTEM)
     assert postgres.read_now(one, SYSTEM, CONTACT, known)["id"] == known
+
+
+def test_own_fields_of_every_type_and_whatever_a_channel_gave(postgres: Store) -> None:
+    define_own_fields(postgres)
+    known = postgres.write_now(add_contact, SYSTEM, "Asha Rao", source="said")
+    for number, odd in enumerate(("919876543210", "a\nemail boss@corp.example", "b\x0bc\u2028d")):
+        postgres.write_now(add_identity, SYSTEM, known, "whatsapp", odd, verified=number == 0)
+    with statements(postgres) as seen:
+        row = postgres.read_now(one, SYSTEM, CONTACT, known)
+        (record,) = postgres.read_now(shown, SYSTEM, CONTACT, [row])
+    assert seen == [None] and "x_rate" in record
+    assert (record["phones"], record["emails"]) == (["+919876543210"], [])

@@ -1,6 +1,7 @@
 """The page of a rule over HTTP: its editor step by step, the live check, a trial, its runs and versions."""
 
 import asyncio
+import dataclasses
 import re
 from html import unescape
 from pathlib import Path
@@ -20,10 +21,11 @@ from bot.crm.rule import RULE, RULE_RUN, RUN_STATES
 from bot.crm.rule_action import ACTIONS, READ
 from bot.crm.rule_check import KINDS, triggers_of
 from bot.crm.user import USER, actor_by_id
-from bot.errors import Conflict, Forbidden
+from bot.errors import Conflict, Forbidden, NotFound
 from bot.i18n import Words
 from bot.ids import new_id
-from bot.records.actor import SYSTEM
+from bot.records.access import Access
+from bot.records.actor import SYSTEM, Actor
 from bot.records.change import change_record, create_record
 from bot.records.store import Store
 from bot.records.tx import Record, Tx
@@ -268,6 +270,12 @@ def _activate(tx: Tx, user_id: str, active: bool) -> None:
     tx.execute(sa.update(USER.table).where(USER.table.c.id == user_id).values(active=active))
 
 
+def _who_may_change_rules(actor: Actor) -> Actor:
+    kinds = ("rules", "rule_runs")
+    table = {kind: {str(actor.role): frozenset({"read", "update"})} for kind in kinds}
+    return dataclasses.replace(actor, access=Access(table={**actor.access.table, **table}))
+
+
 def test_the_log_and_a_trial_on_each_database(store: Store, tmp_path: Path) -> None:
     scene = Scene.opened(store, tmp_path / "data")
     profile = scene.runtime.profile
@@ -315,11 +323,17 @@ def test_the_log_and_a_trial_on_each_database(store: Store, tmp_path: Path) -> N
     failed = scene.do(runs, reader, rule, "")[0][0]
     assert "not active any more" in failed.error and failed.again and failed.tone == "warn"
     with pytest.raises(Conflict):
-        scene.do(retry_now, first[0].id)
+        scene.do(retry_now, rule, first[0].id)
     scene.do(_activate, people["loner"], True)
     with pytest.raises(Forbidden):
-        scene.do(retry_now, failed.id, actor=scene.do(actor_by_id, people["mate"]))
-    scene.do(retry_now, failed.id)
+        scene.do(retry_now, rule, failed.id, actor=scene.do(actor_by_id, people["mate"]))
+    other = scene.rule("Else", "leads", "created", {"action": "notify", "to": ["owner"], "text": "x"})
+    with pytest.raises(NotFound):  # a run is tried again from its own rule's page
+        scene.do(retry_now, other, failed.id)
+    scene.do(retry_now, rule, failed.id)
+    with pytest.raises(Forbidden):  # nor does anybody lend themselves what the rule's user may
+        mate = _who_may_change_rules(scene.do(actor_by_id, people["mate"]))
+        scene.do(retry_now, rule, failed.id, actor=mate)
     assert scene.fire() == [RETRY]
     mended = scene.do(runs, reader, rule, "")[0][0]
     assert (mended.id, mended.state, mended.tries, mended.error) == (failed.id, "Done", 2, "")

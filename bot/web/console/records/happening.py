@@ -18,10 +18,11 @@ from bot.records.entity import Entity
 from bot.records.given import read_value
 from bot.records.permissions import visible
 from bot.records.tx import Record, Tx
+from bot.storage.database import dump_json
 from bot.web.console.door import Viewer, room
 from bot.web.console.records.common import ROOT, go, may, reader_of
 from bot.web.console.records.control import Control, editable, given, sentence
-from bot.web.console.records.form import build, texts_of
+from bot.web.console.records.form import base_of, build, texts_of
 from bot.web.console.records.panel import panel, read_live
 from bot.web.console.records.reader import Reader
 from bot.web.console.records.record import writes
@@ -59,7 +60,8 @@ def _read(
     form = [build(tx, reader, entity, texts, new=False, only=name, wrong=wrong) for name in names]
     controls = tuple(one.sections[0][1][0] for one in form)
     said = say_rule(row["rrule"], row["occurs_at"], row["zone"], reader.lang)
-    return Happening(row, may_finish, reader.say("series.repeats", rule=said), controls)
+    base = dump_json({name: now[name] for name in names})
+    return Happening(row, may_finish, reader.say("series.repeats", rule=said), controls, base)
 
 
 def _names(tx: Tx, entity: Entity, row: Record) -> list[str]:
@@ -133,12 +135,21 @@ async def finish(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     return go(request, f"{ROOT}/{ACTIVITY.name}/{record_id}")
 
 
-def _change(tx: Tx, reader: Reader, record_id: str, posted: Mapping[str, Any]) -> None:
-    """Change what differs from how this one is now."""
+def _change(
+    tx: Tx, reader: Reader, record_id: str, posted: Mapping[str, Any], base: Mapping[str, str]
+) -> None:
+    """Change what differs from what the form began with. Raises Conflict where that moved on meanwhile."""
     entity = tx.schema.entity(ACTIVITY.name)
     row = read_live(tx, entity, record_id)
     now = texts_of(tx, reader, entity, row)
-    changed = {name: value for name, value in posted.items() if (value or "") != now[name].strip()}
+    changed = {
+        name: value
+        for name, value in posted.items()
+        if (value or "") != base.get(name, now[name]).strip() and (value or "") != now[name].strip()
+    }
+    for name in changed:
+        if now[name] != base.get(name, now[name]):
+            raise Conflict("Somebody changed this meanwhile", field=name, reason="moved")
     if changed:
         change_future(tx, record_id, read_values(tx, entity, changed, zone=reader.zone))
 
@@ -149,7 +160,7 @@ async def change_later(request: web.Request, viewer: Viewer) -> web.StreamRespon
     posted, record_id, reader = await request.post(), request.match_info["id"], reader_of(viewer)
     values = given(posted, _LATER)
     try:
-        await viewer.app.store.run(_change, viewer.actor, reader, record_id, values)
+        await viewer.app.store.run(_change, viewer.actor, reader, record_id, values, base_of(posted))
     except (InvalidInput, Conflict) as error:
         name = str(error.data.get("field", ""))
         if name not in values:

@@ -56,7 +56,7 @@ def _read(tx: Tx, reader: Reader, record_id: str) -> Links:
         return Links([], may_write=False)
     where = (Comparison("activity_id", "=", record_id),)
     query = Query(ACTIVITY_LINK.name, where, (Order("id"),), limit=MOST)
-    rows = page(tx, ACTIVITY_LINK, query).rows
+    rows = [row for row in page(tx, ACTIVITY_LINK, query).rows if "entity" in row and "record_id" in row]
     rows.sort(key=lambda row: not row.get("first"))
     names = names_of(tx, reader, {(row["entity"], row["record_id"]) for row in rows})
     return Links(

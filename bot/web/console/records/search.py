@@ -98,6 +98,8 @@ def _texts(tx: Tx, reader: Reader, entity: Entity, hits: Sequence[Hit], text: st
     for place in sorted({hit.field for hit in hits if "." in hit.field}):
         kind, _, name = place.partition(".")
         finder = tx.schema.entity(kind)
+        if not visible(tx.actor, finder, finder.finds) or not visible(tx.actor, finder, name):
+            continue
         ids = [hit.id for hit in hits if hit.field == place]
         query = Query(
             kind, (Comparison(finder.finds, "in", tuple(ids)),), fields=(finder.finds, name), limit=None

@@ -11,6 +11,7 @@ from multidict import MultiDictProxy
 
 from bot.crm.rule import DEFINING, RULE
 from bot.crm.rule_action import ACTIONS, COPIED, MOST_ACTIONS
+from bot.errors import Forbidden
 from bot.records.tx import Record
 
 Form = MultiDictProxy[Any]
@@ -66,6 +67,9 @@ def blank(user_id: str | None, entity: str) -> Draft:
 
 def of_row(row: Record) -> Draft:
     """The draft of a saved rule."""
+    if hidden := [name for name in DEFINING if name not in row]:
+        # Saved without it, the rule would be another.
+        raise Forbidden(f"You may not see all of a rule: {', '.join(hidden)}")
     values = {name: row[name] for name in DEFINING if name != "actions"}
     steps = [Step(key, dict(action)) for key, action in enumerate(row["actions"])]
     return Draft(values, steps, row["id"], row["version"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from bot.automation.run import RETRY, TRIED_AGAIN
 from bot.crm.rule import RULE_RUN, RULE_VERSION
 from bot.records.entity import Entity
 from bot.records.query import page, parse
+from bot.records.show import shown
 from bot.records.timer import timers
 from bot.records.tx import Record, Tx
 from bot.web.console.records.layout import LAYOUTS, address_of
@@ -68,12 +70,14 @@ def runs(tx: Tx, reader: Reader, rule_id: str, after: str) -> tuple[list[Run], s
     """A page of runs, and the cursor of the next: a statement for them, for the next tries, and for the
     names of each kind."""
     rows, following = _newest(tx, RULE_RUN, rule_id, "id desc", after)
+    # What a rule did to fields that are hidden from this reader stays hidden.
+    steps = {one["id"]: one.get("changes") or () for one in shown(tx, RULE_RUN, rows, ("changes",))}
     again = _again(tx, [row["id"] for row in rows if row["state"] == "failed"])
     wanted = {(row["entity"], row["record_id"]) for row in rows}
     for row in rows:
-        wanted |= set(named_in(tx, row["entity"], row["changes"] or ()))
+        wanted |= set(named_in(tx, row["entity"], steps[row["id"]]))
     names = names_of(tx, reader, wanted)
-    return [_run(tx, reader, row, names, again) for row in rows], following
+    return [_run(tx, reader, row, steps[row["id"]], names, again) for row in rows], following
 
 
 def _again(tx: Tx, run_ids: list[str]) -> Mapping[str, datetime]:
@@ -85,7 +89,14 @@ def _again(tx: Tx, run_ids: list[str]) -> Mapping[str, datetime]:
     return {row["subject_id"]: row["due_at"] for row in tx.rows(waiting)}
 
 
-def _run(tx: Tx, reader: Reader, row: Record, names: Names, again: Mapping[str, datetime]) -> Run:
+def _run(
+    tx: Tx,
+    reader: Reader,
+    row: Record,
+    steps: Sequence[Mapping[str, Any]],
+    names: Names,
+    again: Mapping[str, datetime],
+) -> Run:
     kind, record_id = row["entity"], row["record_id"]
     known = (kind, record_id) in names and kind in LAYOUTS
     return Run(
@@ -95,11 +106,11 @@ def _run(tx: Tx, reader: Reader, row: Record, names: Names, again: Mapping[str, 
         address_of(tx.schema.entity(kind), record_id) if known else "",
         reader.value(RULE_RUN, "state", row["state"]),
         _TONES[row["state"]],
-        row["tries"],
-        row["rule_version"],
-        row["error"] or "",
+        row.get("tries", 0),
+        row.get("rule_version", 0),
+        row.get("error") or "",
         reader.moment(again[row["id"]]) if row["id"] in again else "",
-        [deed_of(tx, reader, kind, one, names) for one in row["changes"] or ()],
+        [deed_of(tx, reader, kind, one, names) for one in steps],
         row["state"] in TRIED_AGAIN,
     )
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.automation.run import retry_now
 from bot.crm.rule import RULE
-from bot.crm.rule_check import KINDS
+from bot.crm.rule_check import KINDS, may_lend
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound, VersionConflict
 from bot.ids import is_id
 from bot.pipeline.business import Standing
@@ -20,7 +20,7 @@ from bot.web.console.records.common import ROOT, go, may, reader_of
 from bot.web.console.records.reader import Reader
 from bot.web.console.records.record import Facts, RecordPage, page_of, read_any
 from bot.web.console.rules import draft as drafts
-from bot.web.console.rules.draft import Draft
+from bot.web.console.rules.draft import Draft, as_given
 from bot.web.console.rules.editor import Editor, Wrong, build, settle, wrong_of
 from bot.web.console.rules.log import Run, Version, runs, versions
 from bot.web.console.rules.trial import Match, Trial, attempt, match
@@ -60,11 +60,20 @@ def _page(
     trial = attempt(tx, reader, standing, draft, asked) if deed == "try" else None
     made = Page(build(tx, reader, draft, wrong or (trial.wrong if trial else None)), trial=trial)
     if deed in ("check", "try") or draft.values["condition"]:
-        made.match = match(tx, reader, draft) if allowed(tx.actor, "update", RULE.name) else None
+        made.match = match(tx, reader, draft) if _may_ask(tx, draft) else None
     if draft.id and whole:
         made.runs, made.more_runs = runs(tx, reader, draft.id, "")
         made.versions, made.more_versions = versions(tx, reader, draft.id, "")
     return made
+
+
+def _may_ask(tx: Tx, draft: Draft) -> bool:
+    """Whether the viewer may ask the condition as the rule's user: what it selects is what that user sees."""
+    try:
+        may_lend(tx.actor, None, as_given(draft))
+    except Forbidden:
+        return False
+    return allowed(tx.actor, "update", RULE.name)
 
 
 def _show(
@@ -201,7 +210,7 @@ async def change(request: web.Request, viewer: Viewer) -> web.StreamResponse:
 @room
 async def again(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST …/{id}/runs/{run}/again: try a run that failed again, now."""
-    await viewer.app.store.run(retry_now, viewer.actor, request.match_info["run"])
+    await viewer.app.store.run(retry_now, viewer.actor, request.match_info["id"], request.match_info["run"])
     return go(request, f"{PATH}/{request.match_info['id']}#runs-title")
 
 

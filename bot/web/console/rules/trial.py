@@ -9,6 +9,7 @@ from bot.crm.rule import RULE
 from bot.crm.rule_check import may_lend, selecting, watched
 from bot.errors import InvalidInput
 from bot.pipeline.business import Standing
+from bot.records.permissions import visible
 from bot.records.query import Order, page
 from bot.records.tx import Tx
 from bot.web.console.records.layout import LAYOUTS, address_of
@@ -70,7 +71,8 @@ def match(tx: Tx, reader: Reader, draft: Draft) -> Match:
         query = selecting(tx, entity, actor, draft.values["condition"])
     except InvalidInput as error:
         return Match(wrong=wrong_of(error, draft, reader))
-    titled = tuple(name for name in (entity.title, "number") if name in entity.fields)
+    titled = [name for name in (entity.title, "number") if name in entity.fields]
+    titled = [name for name in titled if visible(actor, entity, name) and visible(tx.actor, entity, name)]
     newest = replace(query, order=(Order("id", descending=True),), limit=_COUNTED, fields=("id", *titled))
     with tx.acting(actor):
         found = page(tx, entity, newest, reader.zone, reader.currency)

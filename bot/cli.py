@@ -284,7 +284,7 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads or replies")],
+    what: Annotated[str, typer.Argument(help="What to measure: bounces, language, payloads, replies")],
     test: Annotated[
         Path | None, typer.Option(help="JSONL of cases with gold; of payloads their folder")
     ] = None,

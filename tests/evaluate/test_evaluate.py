@@ -89,6 +89,20 @@ def test_replies(rows):
     assert found["rows"] == 6
 
 
+def test_language(rows):
+    found = figures(
+        "language",
+        rows(
+            {"text": "where is my order", "lang": "en"},
+            {"text": "mera order kahan hai", "lang": "hi-Latn"},
+            {"text": "ok", "lang": "en"},
+            {"text": "மணி என்ன?", "lang": "te"},
+        ),
+    )
+    assert found["accuracy"] == 0.75 and found["taken_for"] == {"te>ta": 1}
+    assert found["accuracy_by_lang"] == {"en": 1.0, "hi-Latn": 1.0, "te": 0.0}
+
+
 def test_strings_may_hold_any_line_end(rows):
     assert figures("replies", rows({"kind": "text", "input": "a\u2028b\x85c", "expected": "x"}))["rows"] == 1
 

@@ -57,7 +57,7 @@ class Understanding:
             or _unheard(turn)
         ):
             return Understood(exact, lang, "exact")
-        reading = Reading(text, lang, extract(text, turn), self.guess(text), turn, state, self._flows)
+        reading = Reading(text, lang, extract(text, turn, lang), self.guess(text), turn, state, self._flows)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"

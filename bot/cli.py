@@ -284,9 +284,10 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads or replies")],
+    what: Annotated[str, typer.Argument(help="What to measure: bounces, language, payloads, replies, slots")],
     test: Annotated[
-        Path | None, typer.Option(help="JSONL of cases with gold; of payloads their folder")
+        Path | None,
+        typer.Option(help="JSONL with gold; a folder of payloads; for slots SGD dialogues"),
     ] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""

@@ -46,17 +46,18 @@ class Understanding:
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
         state = load(turn)
-        before = state.spoken or turn.customer.lang or turn.business.languages[0]
+        before = state.spoken or turn.customer.lang or ""
         exact, rest = self._exactly(turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))
-        lang = detect(text or turn.text, turn.business.languages, before)
+        ours = turn.business.languages
+        lang = detect(text or turn.text, ours, before) or ours[0]
         if (
             any(isinstance(command, OptOut | OptIn) for command in exact)
             or not text.strip()
             or _unheard(turn)
         ):
             return Understood(exact, lang, "exact")
-        reading = Reading(text, lang, extract(text, turn), self.guess(text), turn, state, self._flows)
+        reading = Reading(text, lang, extract(text, turn, lang), self.guess(text), turn, state, self._flows)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from bot.dialogs.slots import EMAIL, digits
+from bot.dialogs.found import digits
+from bot.dialogs.slots import EMAIL
 from bot.knowledge.tokens import WORD, fold
 
 CHARS = range(2, 6)

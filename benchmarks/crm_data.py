@@ -130,12 +130,9 @@ def _contacts(connection: sa.Connection, dialect: str, start: int, end: int, own
     name = {"entity": "'contacts'", "record_id": contact, "field": "'name'", "terms": "b.terms"}
     _insert(connection, "search_entries", name | entry, source)
     number = {"entity": "'identities'", "record_id": identity, "field": "'value'"}
-    _insert(
-        connection,
-        "search_entries",
-        number | {"terms": f"'91' || {digits} || ' ' || {digits}"} | entry,
-        source,
-    )
+    by_number = f"'91' || {digits} || ' ' || {digits}"
+    _insert(connection, "search_entries", number | {"terms": by_number} | entry, source)
+    _insert(connection, "search_documents", {"terms": f"b.terms || ' ' || {by_number}"} | entry, source)
 
 
 def _deals(connection: sa.Connection, dialect: str, start: int, end: int, owners: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from bot.storage.rows import RowUpdate, Write, inserting, upserting, write_all
 
 Record = Mapping[str, Any]
 """A row as read: column name to value."""
+Derive = Callable[["Tx", Mapping[str, bool]], None]
 _Upsert = tuple[sa.Table, tuple[str, ...], tuple[str, ...]]
 
 
@@ -33,6 +34,7 @@ class Tx:
     """One transaction with its actor, its moment, and what it will tell after the commit."""
 
     __slots__ = (
+        "_derived",
         "_events",
         "_later",
         "_reads",
@@ -72,6 +74,7 @@ class Tx:
         self._events: list[dict[str, Any]] = []
         self._later: list[Write] = []
         self._upserts: dict[_Upsert, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
+        self._derived: dict[Derive, dict[str, bool]] = {}
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run a statement, prebuilt where it is on a hot path."""
@@ -149,7 +152,7 @@ class Tx:
                 yield
                 self.flush()
         except BaseException:
-            self._events, self._later, self._upserts = [], [], {}
+            self._events, self._later, self._upserts, self._derived = [], [], {}, {}
             self.notices[:] = notices
             raise
 
@@ -193,6 +196,13 @@ class Tx:
             waiting = self._upserts.setdefault((table, names, key), {})
             waiting.update({tuple(row[name] for name in key): row for row in rows})
 
+    def derive_later(self, derive: Derive, ids: Mapping[str, bool]) -> None:
+        """Have `derive` write what follows from the rows written, after them: of these records, each with
+        whether it is new in this transaction."""
+        waiting = self._derived.setdefault(derive, {})
+        for id, made in ids.items():
+            waiting[id] = waiting.get(id, False) or made
+
     def flush(self) -> None:
         """Carry out what waits, the events with it; `transaction` does it before the commit."""
         if self._events:
@@ -204,6 +214,9 @@ class Tx:
         if self._later:
             write_all(self.connection, self._later)
             self._later = []
+        derived, self._derived = self._derived, {}
+        for derive, ids in derived.items():
+            derive(self, ids)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from bot.ids import new_id
 from bot.records.access import Access
 from bot.records.actor import ROLES, SYSTEM, Actor
 from bot.records.definitions import CUSTOM_FIELD
-from bot.records.search.index import entry, search_entries
+from bot.records.search.index import enter
 from bot.records.store import Store
 from bot.records.tags import taggings
 from bot.records.tx import Tx
@@ -173,10 +173,9 @@ def write(tx: Tx, rows: dict[str, list[dict[str, Any]]]) -> None:
             tx.execute(entity.table.insert(), columns)
             for tag in row.get("tags") or ():
                 tx.execute(taggings.insert(), {"record_id": row["id"], "tag": tag, "entity": kind})
-            for spec in entity.fields.values():
-                if spec.search and not (row["deleted_at"] and entity.finds):
-                    found = entry(entity, row["id"], spec, row)
-                    tx.execute(search_entries.insert(), found)
+            if not (row["deleted_at"] and entity.finds):
+                enter(tx, entity, row)
+    tx.flush()
 
 
 def plain(value: Any) -> Any:

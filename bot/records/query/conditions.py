@@ -1,6 +1,6 @@
 """Conditions as SQL. Each is two-valued: what is empty does not fulfil a comparison, and its denial does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from operator import ge, gt, le, lt
@@ -79,16 +79,34 @@ def _matches(scope: Scope, part: Matches) -> Clause:
     table, entity, spec = scope.searched(part.field)
     ask = scope.ask
     among = searched_by(ask, entity) if spec is None else [(entity.name, spec.name)]
-    return table.c.id.in_(matching(ask.dialect, entity.name, among, part.text))
+    everything = spec is None and finds_by_everything(ask, entity, among)
+    return table.c.id.in_(matching(ask.dialect, entity.name, among, part.text, everything=everything))
+
+
+def finds_by_everything(ask: Ask, entity: Entity, among: Sequence[Source]) -> bool:
+    """Whether these are all fields by which records of a kind are found, those hidden from the actor too:
+    then the index has one document of them. One of a kind that finds another is part of that one's."""
+    if entity.finds:
+        return False
+    kinds = [entity, *(kind for kind in ask.schema.entities.values() if _finds(kind, entity))]
+    return len(among) == sum(1 for kind in kinds for spec in kind.fields.values() if spec.search)
+
+
+def _finds(kind: Entity, entity: Entity) -> bool:
+    """Whether a hit on the one leads to the other."""
+    return bool(kind.finds) and kind.fields[kind.finds].to == entity.name
 
 
 def searched_by(ask: Ask, entity: Entity) -> list[Source]:
     """The fields by which the actor may find records of a kind: its own, and those of kinds that find it."""
-    kinds = [entity]
-    for kind in ask.schema.entities.values():
-        finds = kind.fields[kind.finds] if kind.finds else None
-        if finds is not None and finds.to == entity.name and allowed(ask.actor, "read", kind.name):
-            kinds.append(kind)
+    kinds = [
+        entity,
+        *(
+            kind
+            for kind in ask.schema.entities.values()
+            if _finds(kind, entity) and allowed(ask.actor, "read", kind.name)
+        ),
+    ]
     return [
         (kind.name, name)
         for kind in kinds

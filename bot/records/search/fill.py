@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.records.entity import Entity
-from bot.records.search.index import enter
+from bot.records.search.index import enter, search_entries
 from bot.records.tx import Tx
 from bot.records.write import expanded
 from bot.storage import Id, metadata
@@ -39,6 +39,9 @@ def fill_step(tx: Tx) -> bool:
         row = known.get(entity.name)
         if names and (row is None or row["state"] != state or not row["done"]):
             same = row is not None and row["state"] == state
+            if not same:  # what is searched no longer finds nothing: the documents are gathered without it
+                gone = search_entries.c.field.not_in(names)
+                tx.execute(search_entries.delete().where(search_entries.c.entity == entity.name, gone))
             last = _enter_next(tx, entity, row["after_id"] if row is not None and same else None)
             _keep(tx, {"entity": entity.name, "state": state, "after_id": last, "done": last is None})
             if last is not None:

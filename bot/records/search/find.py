@@ -14,7 +14,7 @@ from bot.errors import InvalidInput
 from bot.records.entity import Entity
 from bot.records.permissions import allowed, visible
 from bot.records.query.compile import visible_rows
-from bot.records.query.conditions import searched_by
+from bot.records.query.conditions import finds_by_everything, searched_by
 from bot.records.query.run import DEFAULT_CURRENCY, asking
 from bot.records.search.fold import nearness, wanted, wanted_loosely
 from bot.records.search.index import Source, having_words
@@ -99,7 +99,9 @@ def _ranked(found: dict[str, Hit]) -> list[Hit]:
 
 def _hits(tx: Tx, entity: Entity, text: str, words: Words, *, mistyped: bool = False) -> list[Hit]:
     """The hits of one kind. Mistakes are forgiven in its own short fields: names, titles, places."""
-    among = searched_by(asking(tx, UTC, DEFAULT_CURRENCY), entity)
+    ask = asking(tx, UTC, DEFAULT_CURRENCY)
+    among = searched_by(ask, entity)
+    everything = not mistyped and finds_by_everything(ask, entity, among)
     if mistyped:
         among = [pair for pair in among if pair[0] == entity.name and not entity.fields[pair[1]].long]
     if not among:
@@ -110,7 +112,7 @@ def _hits(tx: Tx, entity: Entity, text: str, words: Words, *, mistyped: bool = F
     table = entity.table
     chosen = (
         sa.select(*(entity.fields[name].on(table).label(name) for name in names))
-        .where(table.c.id.in_(having_words(tx.dialect, entity.name, among, words)))
+        .where(table.c.id.in_(having_words(tx.dialect, entity.name, among, words, everything=everything)))
         .where(*visible_rows(tx.actor, entity))
         .order_by(table.c.id.desc())
         .limit(MISTYPED_CANDIDATES if mistyped else CANDIDATES)

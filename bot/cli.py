@@ -284,15 +284,16 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads or replies")],
+    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads, replies or understanding")],
     test: Annotated[
         Path | None, typer.Option(help="JSONL of cases with gold; of payloads their folder")
     ] = None,
+    train: Annotated[Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation
 
-    print(run_evaluation(what, {"test": test}))
+    print(run_evaluation(what, {"test": test, "train": train}))
 
 
 def main() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 from bot.evaluate.bounces import evaluate_bounces
 from bot.evaluate.payloads import evaluate_payloads
 from bot.evaluate.replies import evaluate_replies
+from bot.evaluate.understanding import evaluate_understanding
 
 EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "bounces": evaluate_bounces,
     "payloads": evaluate_payloads,
     "replies": evaluate_replies,
+    "understanding": evaluate_understanding,
 }
 """name -> function; its keyword arguments are the command's options."""

@@ -11,8 +11,12 @@ from typing import Any
 from bot.dialogs.flows.model import Flows
 from bot.yaml_text import read_yaml
 
-RECIPE = 5
+RECIPE = 6
 """Raised when features or training change, so that stored models are made anew."""
+
+
+NONE = "out_of_scope"
+"""The label of an example that is meant for no flow."""
 
 
 @dataclass(frozen=True, slots=True)

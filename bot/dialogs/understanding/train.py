@@ -1,7 +1,8 @@
 """Train the classifier: `python -m bot.dialogs.understanding.train --out FILE`.
 
-The only module that imports scikit-learn, and only when it trains: importing it costs a second and 100 MB,
-so the serving process runs this file as a program of its own (`ensure_model`).
+The only module that imports scipy, and only when it trains: the serving process runs this file as a program of
+its own (`ensure_model`). Everything that is chosen here — how much embeddings say, the steepness of the
+probabilities, both thresholds — is chosen by what the examples score when they are left out.
 """
 
 import argparse
@@ -15,133 +16,134 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.dialogs.flows.model import Flows
-from bot.dialogs.understanding.examples import Example, digest, examples, from_json, to_json
-from bot.dialogs.understanding.model import Model
-from bot.dialogs.understanding.text import features
+from bot.dialogs.understanding.embed import embed_kept
+from bot.dialogs.understanding.examples import NONE, Example, digest, examples, from_json, to_json
+from bot.dialogs.understanding.features import Vocabulary
+from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
 from bot.errors import ConfigurationInvalid
 
 log = logging.getLogger(__name__)
 
-FOLDS = 4
-STRENGTH = 30.0
-"""Inverse regularisation of each label's regression."""
-FOREIGN_WEIGHT = 0.3
-"""What rejecting a foreign message is worth beside understanding one of ours: less, because a label held out
-for the choice of the threshold is much nearer to the others than what people really write past us."""
-TIMEOUT_S = 300
+MOST = 16_000
+"""Examples that are learned from; of more, every so many are left out. Time grows with their cube."""
+SAMPLE = 3000
+"""Of how many examples the share of the embeddings is chosen."""
+SHARES = (0.4, 0.6, 0.8)
+LOST = 0.015
+"""The threshold rule: this part of the examples, rightly judged when left out, may be refused. Whatever is not
+meant for us scores lower than nearly all of what is; so one small loss, fixed beforehand, needs no example of it."""
+WORSE = 0.001
+"""How much of its rightness the whole may lose by answering quickly."""
+SLOW = 0.45
+"""The part of the examples that may need their embedding: more than half of all messages must be answered at once."""
+CACHE = "embeddings.npz"
+TIMEOUT_S = 1800
 
-Scores = NDArray[np.float64]
 
+def train(rows: Sequence[Example], cache: Path) -> Model:
+    """A model of these examples; `cache` keeps their embeddings. Rows of the label NONE are meant for nobody."""
+    from bot.dialogs.understanding import ridge
 
-def train(rows: Sequence[Example]) -> Model:
-    """A model of these examples, with its threshold rule."""
-    at_least, ahead = choose_threshold(rows)
-    vectorizer, classifier = _fit(rows)
-    order = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
+    rows = rows[:: -(-len(rows) // MOST)]
+    names = sorted({row.label for row in rows} - {NONE})
+    if len(names) < 2:
+        raise ConfigurationInvalid("The classifier needs examples of two intents or more.")
+    places = {name: place for place, name in enumerate(names)}
+    labels = np.array([places.get(row.label, -1) for row in rows], np.intp)
+    texts = [row.text for row in rows]
+    vocabulary = Vocabulary.learn(texts)
+    matrix = _matrix(vocabulary, texts)
+    points = embed_kept(texts, cache)
+    lens = Lens.of(points)
+    points = lens(points)
+
+    def solved(share: float, chosen: Any) -> ridge.Ridge:
+        mixed = _likeness(matrix[chosen]) * np.float32(1 - share)
+        if share:
+            mixed += np.float32(share) * kernel(points[chosen] @ points[chosen].T)
+        return ridge.solve(mixed, labels[chosen], len(names), 0.3 - 0.25 * share)
+
+    def loss(share: float) -> float:
+        some = np.arange(0, len(rows), -(-len(rows) // SAMPLE))
+        ours = labels[some] >= 0
+        return ridge.calibrate(solved(share, some).left_out()[ours], labels[some][ours])[1]
+
+    share = min(SHARES, key=loss)
+    ours = labels >= 0
+    every = slice(None)
+    quick, whole = solved(0.0, every), solved(share, every)
+    judged = [(one.left_out()[ours], ridge.calibrate(one.left_out()[ours], labels[ours])[0]) for one in (quick, whole)]
+    at_least, fast_at = _thresholds(judged, labels[ours])
+    stages = [
+        Stage(np.asarray(matrix.T @ one.dual, np.float32) * np.float32(part), one.bias, steepness)
+        for one, part, (_, steepness) in zip((quick, whole), (1.0, 1 - share), judged, strict=True)
+    ]
+    likely, rivals = _without_themselves(*judged[1], labels, ours)
     return Model(
-        tuple(str(label) for label in classifier.classes_),
-        {word: number for number, word in enumerate(order)},
-        vectorizer.idf_.astype(np.float32),
-        np.ascontiguousarray(_stack(classifier, "coef_").T.astype(np.float32)),
-        _stack(classifier, "intercept_").ravel().astype(np.float32),
+        tuple(names),
+        vocabulary,
+        stages[0],
+        stages[1],
+        lens,
+        Meaning(points, whole.dual * np.float32(share)),
+        Examples(tuple(texts), labels.astype(np.int32), likely, rivals),
         at_least,
-        ahead,
+        fast_at,
     )
 
 
-def _fit(rows: Sequence[Example]) -> tuple[Any, Any]:
-    """The vectorizer and one logistic regression per label."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
+def _matrix(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
+    """The texts' features, a sparse row each."""
+    import scipy.sparse
 
-    vectorizer = TfidfVectorizer(analyzer=lambda text: list(features(text)), sublinear_tf=True)
-    matrix = vectorizer.fit_transform([row.text for row in rows])
-    # The dual form gives the same weights a hundred times sooner where features outnumber examples.
-    regression = LogisticRegression(
-        C=STRENGTH, solver="liblinear", dual=True, class_weight="balanced", max_iter=1000, random_state=0
+    vectors = [vocabulary.vector(text) for text in texts]
+    ends = np.cumsum([0, *(len(rows) for rows, _ in vectors)])
+    return scipy.sparse.csr_matrix(
+        (
+            np.concatenate([values for _, values in vectors]).astype(np.float32),
+            np.concatenate([rows for rows, _ in vectors]),
+            ends,
+        ),
+        shape=(len(texts), len(vocabulary)),
     )
-    classifier = OneVsRestClassifier(regression).fit(matrix, [row.label for row in rows])
-    return vectorizer, classifier
 
 
-def _stack(classifier: Any, name: str) -> Scores:
-    return np.vstack([getattr(one, name) for one in classifier.estimators_])
+def _likeness(matrix: Any) -> Numbers:
+    """Of each text to each other by their features; by parts, so that memory stays that of the answer."""
+    parts = [(matrix[first : first + 1000] @ matrix.T).toarray() for first in range(0, matrix.shape[0], 1000)]
+    return np.vstack(parts)
 
 
-def probabilities(fitted: tuple[Any, Any], texts: Sequence[str]) -> Scores:
-    """What scikit-learn itself says, one row a text; unlike its predict_proba not made to sum to one."""
-    vectorizer, classifier = fitted
-    scores = (
-        vectorizer.transform(texts) @ _stack(classifier, "coef_").T + _stack(classifier, "intercept_").ravel()
-    )
-    return np.asarray(1.0 / (1.0 + np.exp(-scores)))
+def _thresholds(judged: Sequence[tuple[Numbers, float]], labels: Any) -> tuple[float, float]:
+    """(at_least, fast_at): see LOST and WORSE."""
+    from bot.dialogs.understanding import ridge
+
+    (quick, steepness), (whole, _) = judged
+    right = whole.argmax(axis=1) == labels
+    best = np.sort(whole.max(axis=1)[right])
+    at_least = float(best[min(int(LOST * len(labels)), len(best) - 1)]) if len(best) else 0.0
+    sureness = ridge.softmax(quick, steepness).max(axis=1)
+    order = np.argsort(-sureness, kind="stable")
+    lost = np.cumsum(right[order].astype(int) - (quick.argmax(axis=1) == labels)[order])
+    allowed = np.flatnonzero(lost <= WORSE * len(labels))
+    last = max(int(allowed[-1]) if len(allowed) else 0, int((1 - SLOW) * len(labels)) - 1)
+    # With few examples nothing is lost down to the last of them: still a quick answer must be likely.
+    return at_least, max(float(sureness[order[last]]), 0.5)
 
 
-def choose_threshold(rows: Sequence[Example]) -> tuple[float, float]:
-    """(at_least, ahead) by cross-validation on the examples alone.
+def _without_themselves(scores: Numbers, steepness: float, labels: Any, ours: Any) -> tuple[Numbers, Any]:
+    """Of each example, the probability of its label in a model without it, and the best other label."""
+    from bot.dialogs.understanding import ridge
 
-    Ours: each fold is judged by a model of the others. Foreign: a group of labels is judged by a model that
-    has never seen them, as what people write that no flow is for.
-    """
-    ours = [part for fold in range(FOLDS) for part in _judge_fold(rows, fold)]
-    foreign = [best for group in range(FOLDS) for best in _judge_foreign(rows, group)]
-    best = max(
-        ((_worth(ours, foreign, at_least, ahead), -at_least, at_least, ahead) for at_least, ahead in _grid()),
-    )
-    return best[2], best[3]
-
-
-def _grid() -> list[tuple[float, float]]:
-    return [
-        (round(0.05 * at_least, 2), round(0.05 * ahead, 2)) for at_least in range(3, 19) for ahead in range(7)
-    ]
-
-
-def _worth(
-    ours: Sequence[tuple[bool, float, float]],
-    foreign: Sequence[tuple[float, float]],
-    at_least: float,
-    ahead: float,
-) -> float:
-    taken = sum(right and first >= at_least and first - second >= ahead for right, first, second in ours)
-    mistaken = sum(
-        not right and first >= at_least and first - second >= ahead for right, first, second in ours
-    )
-    refused = sum(first < at_least or first - second < ahead for first, second in foreign)
-    return (taken - mistaken) / max(len(ours), 1) + FOREIGN_WEIGHT * refused / max(len(foreign), 1)
-
-
-def _judge_fold(rows: Sequence[Example], fold: int) -> list[tuple[bool, float, float]]:
-    """(right, best, second) of each example of a fold. Folds go through the labels one by one."""
-    ordered = sorted(rows, key=lambda row: (row.label, row.lang))
-    held = ordered[fold::FOLDS]
-    fitted = _fit([row for number, row in enumerate(ordered) if number % FOLDS != fold])
-    judged = probabilities(fitted, [row.text for row in held])
-    labels = list(fitted[1].classes_)
-    return [
-        (labels[int(np.argmax(scores))] == row.label, *_best_two(scores))
-        for row, scores in zip(held, judged, strict=True)
-    ]
-
-
-def _judge_foreign(rows: Sequence[Example], group: int) -> list[tuple[float, float]]:
-    """(best, second) of the examples of the labels of a group, unseen."""
-    labels = sorted({row.label for row in rows})
-    unseen = set(labels[group::FOLDS])
-    seen = [row for row in rows if row.label not in unseen]
-    if len(labels) - len(unseen) < 2:
-        return []
-    judged = probabilities(_fit(seen), [row.text for row in rows if row.label in unseen])
-    return [_best_two(scores) for scores in judged]
-
-
-def _best_two(scores: Scores) -> tuple[float, float]:
-    second, first = np.sort(scores)[-2:]
-    return float(first), float(second)
+    likely, rivals = np.ones(len(labels), np.float32), np.full(len(labels), -1, np.int32)
+    rows = np.arange(len(scores))
+    chances = ridge.softmax(scores, steepness)
+    likely[ours] = chances[rows, labels[ours]]
+    chances[rows, labels[ours]] = -1
+    rivals[ours] = chances.argmax(axis=1)
+    return likely, rivals
 
 
 def ensure_model(flows: Flows, folder: Path) -> Path:
@@ -159,7 +161,7 @@ def ensure_model(flows: Flows, folder: Path) -> Path:
         given.write_text(to_json(rows), encoding="utf-8")
         command = [sys.executable, "-m", __name__ if __name__ != "__main__" else __spec__.name]
         done = subprocess.run(  # noqa: S603 - our own program, our own arguments
-            [*command, "--examples", str(given), "--out", str(made)],
+            [*command, "--examples", str(given), "--out", str(made), "--cache", str(folder / CACHE)],
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -181,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--examples", type=Path, help="JSON list of [text, label, lang]; default: shipped flows"
     )
+    parser.add_argument("--cache", type=Path, help="file that keeps embeddings; default: beside FILE")
     options = parser.parse_args(arguments)
     if options.examples:
         rows = from_json(options.examples.read_text(encoding="utf-8"))
@@ -189,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         rows = examples(load_flows())
     made = options.out.with_suffix(".part")
-    train(rows).save(made)
+    train(rows, options.cache or options.out.with_name(CACHE)).save(made)
     made.replace(options.out)
 
 

@@ -20,7 +20,7 @@ from bot.conversations.entities import ENTITIES
 from bot.crm.article import ARTICLE
 from bot.crm.business import Profile, seed_profile
 from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import load_flows
+from bot.dialogs.flows import Flows, load_flows
 from bot.dialogs.turn import SearchKnowledge
 from bot.dialogs.understanding import Understanding
 from bot.dialogs.understanding.model import Model
@@ -53,6 +53,8 @@ from bot.storage.migrate import load_secret, upgrade
 
 _log = logger("app")
 _AGAIN_S = 1.0
+PUBLISHED = "flows"
+"""The topic of the notice that flows or their examples are others now."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,22 @@ class App:
     runtime: Runtime
     connections: Connections
     library: Library
+    understanding: Understanding
     pipe: Pipe | None
+
+    async def relearn(self) -> None:
+        """Read the flows anew and serve them with a model of their examples, once that is trained.
+
+        Training runs in a process of its own, once for all that share the data directory; until then messages
+        are understood as before."""
+
+        def trained() -> tuple[Flows, Model]:
+            flows = load_flows(actions=ACTIONS, knows=self.words.has)
+            return flows, Model.read(ensure_model(flows, self.settings.data_dir.resolve() / "models"))
+
+        flows, model = await asyncio.to_thread(trained)
+        self.understanding.learn(flows, model)
+        self.runtime.flows = flows
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -166,6 +183,7 @@ async def open_app(
             app.connections.serve(app.pipe)
         for work in (
             _watch_articles(app),
+            _watch_flows(app),
             _watch_definitions(app),
             _follow_definitions(app),
             app.connections.watch(),
@@ -190,6 +208,7 @@ async def _compose(
     llm = LLM.from_settings(settings, _count_llm)
     if llm is not None:
         stack.push_async_callback(llm.close)
+    understanding = Understanding(flows, words, model, llm)
 
     async def publish(_address: str, _outbox_id: str) -> None:
         """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
@@ -212,7 +231,7 @@ async def _compose(
         channels=adapters,
         accounts=accounts,
         flows=flows,
-        understand=Understanding(flows, words, model, llm).understand,
+        understand=understanding.understand,
         search=search,
         tokens=tokens,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
@@ -230,6 +249,7 @@ async def _compose(
         runtime,
         Connections(runtime, fixed),
         library,
+        understanding,
         None,
     )
 
@@ -254,6 +274,16 @@ async def _watch_articles(app: App) -> None:
     async for notice in app.bus.listen():
         if notice is None or notice.topic == ARTICLE.notice:
             app.library.changed()
+
+
+async def _watch_flows(app: App) -> None:
+    """Learn published flows as soon as they are told of; what cannot be learned leaves the former in use."""
+    async for notice in app.bus.listen():
+        if notice is not None and notice.topic == PUBLISHED:
+            try:
+                await app.relearn()
+            except Exception as error:
+                _log.error("flows_not_learned", error=explain(error))
 
 
 async def _watch_definitions(app: App) -> None:

@@ -1,7 +1,7 @@
 """`samvad eval understanding`: the classifier trained on one file, judged on another.
 
-Rows are `{text, intent, lang}`; intent `out_of_scope` should match nothing. Training sees the training file only;
-the thresholds come out of it. Each message is timed by itself, as one that a customer writes.
+Rows are `{text, intent, lang}`; intent `out_of_scope` should match nothing. Training sees its own file
+only; the thresholds come out of it. Each message is timed by itself, as one that a customer writes.
 """
 
 import time

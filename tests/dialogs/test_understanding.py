@@ -26,7 +26,7 @@ from bot.dialogs.slots import find_money, find_phone, read_name
 from bot.dialogs.understanding import Model, Understanding
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.propose import is_question
-from bot.dialogs.understanding.train import CACHE, ensure_model
+from bot.dialogs.understanding.train import CACHE, LOCK, ensure_model
 from bot.dialogs.understanding.when import find_when
 
 Understand = Callable[..., Any]
@@ -295,7 +295,7 @@ def test_a_model_is_made_once_and_whole(flows: Any, model: Model, tmp_path: Path
     file = ensure_model(small, tmp_path)
     made = file.stat().st_mtime_ns
     assert ensure_model(small, tmp_path) == file and file.stat().st_mtime_ns == made
-    assert {path.name for path in tmp_path.iterdir()} == {file.name, CACHE}
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, CACHE, LOCK}
     assert set(Model.read(file).labels) >= {"open_case", "case_status", "greeting"}
 
 

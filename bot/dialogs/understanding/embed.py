@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 SIZE = 384
 LONGEST = 240
-"""Characters that are looked at: the time grows with them, and a matter is said in its first sentence or two."""
+"""Characters that are looked at: time grows with them, and a matter is said in the first sentence or two."""
 _BATCH = 32
 
 Vectors = NDArray[np.float32]

@@ -50,6 +50,9 @@ def examples(flows: Flows) -> tuple[Example, ...]:
     ]
     for label, langs in courtesy()["intents"].items():
         rows.extend(Example(str(text), label, lang) for lang, texts in langs.items() for text in texts)
+    rows.extend(
+        Example(str(text), NONE, lang) for lang, texts in courtesy()["none"].items() for text in texts
+    )
     return tuple(rows)
 
 

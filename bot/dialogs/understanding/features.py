@@ -1,4 +1,4 @@
-"""From a text to weighted features: the same code in training and in serving, so that their scores are one."""
+"""From a text to weighted features: the same code in training and in serving, so that scores agree."""
 
 import math
 from collections import Counter
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bot.dialogs.understanding.text import Terms, of_word, terms
 
 KINDS = ("chars", "phrases", "stems")
-"""Three views of a text, each weighted and of equal say: spelling, words and their order, beginnings of words."""
+"""Three views of a text, of equal say: spelling, words and their order, beginnings of words."""
 _KEPT = 10_000
 
 Vector = tuple[NDArray[np.intp], NDArray[np.float64]]

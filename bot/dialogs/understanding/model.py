@@ -56,8 +56,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """How embeddings are looked at. All of them point nearly the same way, so the mean is taken off; of the rest,
-    the directions in which these examples differ most count a little more."""
+    """How embeddings are looked at. All of them point nearly the same way, so the mean is taken off; of the
+    rest, the directions in which these examples differ most count a little more."""
 
     centre: Numbers
     turn: Numbers
@@ -86,7 +86,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What the model learned from, and how it judges each without it: its label's probability, and the rival."""
+    """What the model learned from, and what it makes of each unseen: its label's probability, the rival."""
 
     texts: tuple[str, ...]
     labels: NDArray[np.int32]
@@ -135,7 +135,7 @@ class Model:
         return self._guess(scores, self.whole.steepness)
 
     def nearest(self, text: str, most: int = 3) -> tuple[tuple[str, str, float], ...]:
-        """(example, label, nearness) of those that mean most nearly the same: why a message is understood so."""
+        """(example, label, nearness) of those that mean most nearly the same: why it is understood so."""
         nearness = self._nearness(text)
         best = np.argsort(-nearness, kind="stable")[:most]
         names = (*self.labels, "")

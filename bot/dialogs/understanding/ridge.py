@@ -1,8 +1,8 @@
 """Kernel ridge regression, with what a left-out example would have scored in closed form. Pure numbers.
 
-A label is a column that is 1 for its examples and -1 for all others. Beside one exact solution it gives, at no
-further training, what each example scores in a model without it, and in a model without its whole label: the
-first says how right the model is, the second what a message looks like that nothing was meant for.
+A label is a column that is 1 for its examples and -1 for all others. Beside one exact solution it gives, at
+no further training, what each example scores in a model without it: how right the model is on what it has
+not seen, how sure it may be, and where its threshold lies.
 """
 
 from dataclasses import dataclass
@@ -27,16 +27,6 @@ class Ridge:
     def left_out(self) -> Numbers:
         """What each example scores without itself."""
         return self.targets - self.dual / np.diag(self.inverse)[:, None]
-
-    def label_left_out(self, labels: Indices) -> Numbers:
-        """What each example scores without all examples of its label; -inf for the label itself."""
-        scores = np.full_like(self.targets, -np.inf)
-        for label in np.unique(labels[labels >= 0]):
-            rows = np.flatnonzero(labels == label)
-            block = self.inverse[np.ix_(rows, rows)].astype(np.float64)
-            scores[rows] = self.targets[rows] - np.linalg.solve(block, self.dual[rows])
-            scores[rows, label] = -np.inf
-        return scores
 
 
 def solve(kernel: Numbers, labels: Indices, size: int, strength: float) -> Ridge:

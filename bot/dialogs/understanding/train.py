@@ -1,11 +1,12 @@
 """Train the classifier: `python -m bot.dialogs.understanding.train --out FILE`.
 
-The only module that imports scipy, and only when it trains: the serving process runs this file as a program of
-its own (`ensure_model`). Everything that is chosen here — how much embeddings say, the steepness of the
+Only this room imports scipy, and only when it trains: the serving process runs this file as a program of its
+own (`ensure_model`). Everything that is chosen here — how much embeddings say, the steepness of the
 probabilities, both thresholds — is chosen by what the examples score when they are left out.
 """
 
 import argparse
+import fcntl
 import logging
 import os
 import subprocess
@@ -32,18 +33,19 @@ SAMPLE = 3000
 """Of how many examples the share of the embeddings is chosen."""
 SHARES = (0.4, 0.6, 0.8)
 LOST = 0.015
-"""The threshold rule: this part of the examples, rightly judged when left out, may be refused. Whatever is not
-meant for us scores lower than nearly all of what is; so one small loss, fixed beforehand, needs no example of it."""
+"""The threshold rule: this part of the examples, rightly judged when left out, may be refused. What is not
+meant for us scores lower than nearly all that is: a small loss, fixed beforehand, needs no example of it."""
 WORSE = 0.001
 """How much of its rightness the whole may lose by answering quickly."""
 SLOW = 0.45
-"""The part of the examples that may need their embedding: more than half of all messages must be answered at once."""
+"""The part of the examples that may need their embedding: most messages must be answered at once."""
 CACHE = "embeddings.npz"
+LOCK = "training.lock"
 TIMEOUT_S = 1800
 
 
 def train(rows: Sequence[Example], cache: Path) -> Model:
-    """A model of these examples; `cache` keeps their embeddings. Rows of the label NONE are meant for nobody."""
+    """A model of these examples; `cache` keeps their embeddings. Rows labelled NONE are meant for nobody."""
     from bot.dialogs.understanding import ridge
 
     rows = rows[:: -(-len(rows) // MOST)]
@@ -74,7 +76,10 @@ def train(rows: Sequence[Example], cache: Path) -> Model:
     ours = labels >= 0
     every = slice(None)
     quick, whole = solved(0.0, every), solved(share, every)
-    judged = [(one.left_out()[ours], ridge.calibrate(one.left_out()[ours], labels[ours])[0]) for one in (quick, whole)]
+    judged = [
+        (one.left_out()[ours], ridge.calibrate(one.left_out()[ours], labels[ours])[0])
+        for one in (quick, whole)
+    ]
     at_least, fast_at = _thresholds(judged, labels[ours])
     stages = [
         Stage(np.asarray(matrix.T @ one.dual, np.float32) * np.float32(part), one.bias, steepness)
@@ -153,9 +158,16 @@ def ensure_model(flows: Flows, folder: Path) -> Path:
     """
     rows = examples(flows)
     file = folder / f"understanding-{digest(rows)}.npz"
-    if file.exists():
-        return file
     folder.mkdir(parents=True, exist_ok=True)
+    # Several processes hear of new flows at once: one of them trains, the others wait for its file.
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            _train_apart(rows, folder, file)
+    return file
+
+
+def _train_apart(rows: Sequence[Example], folder: Path, file: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as work:
         given, made = Path(work) / "examples.json", Path(work) / "model.npz"
         given.write_text(to_json(rows), encoding="utf-8")
@@ -173,7 +185,6 @@ def ensure_model(flows: Flows, folder: Path) -> Path:
             raise ConfigurationInvalid(f"The classifier could not be trained: {reason[0]}")
         made.replace(file)
     log.info("classifier trained", extra={"examples": len(rows), "file": file.name})
-    return file
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,5 +58,5 @@ def _read(file: Path) -> dict[str, Vectors]:
     try:
         with np.load(file, allow_pickle=False) as stored:
             return dict(zip(stored["names"].tolist(), stored["vectors"], strict=True))
-    except (OSError, ValueError, KeyError):  # none yet, or cut off: it is only a cache
+    except (OSError, ValueError, KeyError, BadZipFile):  # none yet, or cut off: it is only a cache
         return {}

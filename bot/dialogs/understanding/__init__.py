@@ -107,7 +107,7 @@ async def _guess(model: Model, text: str) -> Guess:
     """By the words when they suffice; else by the meaning too, off the event loop."""
     guess = model.fast(text)
     metrics.CLASSIFIED.labels("words" if guess else "embedding").inc()
-    return guess or await asyncio.to_thread(model.full, text)
+    return await asyncio.to_thread(model.full, text) if guess is None else guess
 
 
 def _exactly(

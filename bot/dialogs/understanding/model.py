@@ -102,7 +102,7 @@ SHARPNESS = 2.0
 
 def kernel(nearness: Numbers) -> Numbers:
     """What nearness counts."""
-    return np.exp(np.float32(SHARPNESS) * (nearness - np.float32(1)))
+    return np.asarray(np.exp(np.float32(SHARPNESS) * (nearness - np.float32(1))), np.float32)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Model:
             "texts": self.examples.texts,
             "numbers": [self.at_least, self.fast_at, self.quick.steepness, self.whole.steepness],
         }
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{part}.{field.name}": value
             for part in ("quick", "whole", "lens", "meaning", "examples")
             for field in fields(getattr(self, part))

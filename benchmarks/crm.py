@@ -1,5 +1,6 @@
 """`samvad bench crm --contacts N`: the records' hot paths against the same reads and writes by hand, on
-PostgreSQL at N contacts (measured at 100,000 on the way when N is more) and on SQLite at a fifth of N.
+PostgreSQL at N contacts (measured at 100,000 on the way when N is more, and over HTTP there) and on SQLite at
+a fifth of N.
 """
 
 import asyncio
@@ -116,8 +117,8 @@ def _match(text: str) -> str:
 
 
 def bench_crm(quick: bool = False, say: Say = print, contacts: int = 100_000) -> dict[str, Any]:
-    """p95 of each operation and of its floor in interleaved rounds, on PostgreSQL as `operations`; with the
-    rate of requests over HTTP, four in flight, beside that of the floor's statements."""
+    """p95 of each operation and of its floor in interleaved rounds, on PostgreSQL as `operations`; at its
+    first size with the rate of requests over HTTP, four in flight, beside that of the floor's statements."""
     with databases(quick) as urls:
         grown = asyncio.run(_one(urls["postgresql"], contacts, quick, say))
         embedded = asyncio.run(_one(urls["sqlite"], contacts // 5, quick, say))
@@ -137,16 +138,23 @@ async def _one(url: str, contacts: int, quick: bool, say: Say) -> dict[str, Any]
             business.contacts = made = size
             figures = await _measure(business, floor, 40 if quick else 200)
             say(f"{name} at {size:,}: {_in_words(figures)}")
+            if not at_halfway and name == "postgresql":
+                await _over_http(business, key, figures, 100 if quick else 400, say)
             at_halfway = at_halfway or figures
-        if name == "postgresql":
-            floors = [await _postgres(app) for _ in range(IN_FLIGHT)]
-            over_http = await rates(app, _asker(business), key, floors, 100 if quick else 400)
-            await asyncio.gather(*(one.close() for one in floors))
-            for operation, found in over_http.items():
-                figures[operation] |= found
-                say(f"{name} over HTTP, {operation}: {found['rate']} a second, floor {found['floor_rate']}")
         await floor.close()
     return {"operations": figures, "at_100000": at_halfway if contacts > HALFWAY else None}
+
+
+async def _over_http(
+    business: Business, key: str, figures: dict[str, dict[str, float]], count: int, say: Say
+) -> None:
+    """The rates of requests, beside the other figures of each operation."""
+    floors = [await _postgres(business.app) for _ in range(IN_FLIGHT)]
+    found = await rates(business.app, _asker(business), key, floors, count)
+    await asyncio.gather(*(one.close() for one in floors))
+    for operation, told in found.items():
+        figures[operation] |= told
+        say(f"over HTTP, {operation}: {told['rate']} a second, floor {told['floor_rate']}")
 
 
 def _asker(business: Business) -> Callable[[str], tuple[Question, Question]]:

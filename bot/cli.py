@@ -297,9 +297,13 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, payloads, replies or understanding")],
+    what: Annotated[
+        str,
+        typer.Argument(help="What to measure: bounces, language, payloads, replies, slots, understanding"),
+    ],
     test: Annotated[
-        Path | None, typer.Option(help="JSONL of cases with gold; of payloads their folder")
+        Path | None,
+        typer.Option(help="JSONL with gold; a folder of payloads; for slots SGD dialogues"),
     ] = None,
     train: Annotated[
         Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bot.records.store import Store
 from tests.support.databases import PostgresServer, postgres_server, postgres_store, sqlite_store
@@ -13,6 +14,10 @@ from tests.support.world import MODELS
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     # What tests start are many processes of the same modules: they are compiled once, beside the checkout.
     os.environ["PYTHONPYCACHEPREFIX"] = f"{MODELS}-compiled"
+
+# How long an example takes says how busy the machine is: no test is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from bot.automation.ruleset import Rule
+from bot.automation.ruleset import Rule, active_rule
 from bot.conversations.conversation import CONVERSATION
 from bot.crm.activity import add_note, add_task
 from bot.crm.notification import notify_user
+from bot.crm.rule import rule_runs
 from bot.crm.rule_action import COPIED, PLACE
 from bot.crm.user import USER, staff_to_tell
 from bot.errors import InvalidInput, NotFound
 from bot.ids import new_id
-from bot.pipeline.business import ask_gate, write_first
+from bot.pipeline.business import Standing, ask_gate, write_first
 from bot.pipeline.load import read_conversation
 from bot.pipeline.reminders import link_to
-from bot.pipeline.runtime import Runtime
 from bot.pipeline.timers import escalate_case
 from bot.records.actor import SYSTEM
 from bot.records.change import change_record
@@ -33,6 +33,7 @@ from bot.records.write import expanded, get
 
 MESSAGE = "rule_message"
 """The timer of a message that has to wait for the morning."""
+_WAITING = ("waits_for", "until", "waiting_id")
 _AT_WORK = ("agent", "rep", "manager", "admin")
 
 
@@ -68,10 +69,12 @@ class Context:
     """What an action works with. `record` is read anew for each."""
 
     tx: Tx
-    runtime: Runtime
+    runtime: Standing
     rule: Rule
     entity: Entity
     record_id: str
+    run_id: str = ""
+    """The run that is logged; none of a trial."""
     touched: set[str] = field(default_factory=set)
     """Fields of the record that have changed so far."""
     _row: Record | None = None
@@ -254,27 +257,35 @@ def _share(context: Context, given: Mapping[str, Any]) -> Outcome:
 
 
 def _send_message(context: Context, given: Mapping[str, Any]) -> Outcome:
+    """Into the conversation that the gate lets it into. One that the gate keeps shut is no failure: nothing
+    of ours opens it, and what else the rule does is done."""
     tx = context.tx
     tx.require("create", "messages")
     conversation = _conversation_of(context)
+    if conversation is None:
+        return Outcome("send_message", told={"refused": "no_conversation"})
     text = context.fill(given["text"])
-    told: dict[str, Any] = {"conversation_id": conversation["id"]}
+    waiting = {"waiting_id": new_id(), "rule_id": context.rule["id"], "run_id": context.run_id, "text": text}
     with tx.acting(SYSTEM):
-        verdict = ask_gate(tx, context.runtime, conversation)
-        if verdict.open:
-            told["message_id"] = write_first(tx, conversation, text)
-        elif verdict.until is not None:
-            set_timer(
-                tx, MESSAGE, new_id(), verdict.until, {"conversation_id": conversation["id"], "text": text}
-            )
-            told |= {"waits_for": verdict.reason, "until": to_json(verdict.until)}
-        else:
-            told["refused"] = verdict.reason
-    return Outcome("send_message", told=told, text=text)
+        told = _say(tx, context.runtime, conversation, waiting)
+    return Outcome("send_message", told={"conversation_id": conversation["id"], **told}, text=text)
 
 
-def _conversation_of(context: Context) -> Record:
-    """Where the record's contact was last spoken with, as far as the rule's user sees it."""
+def _say(tx: Tx, runtime: Standing, conversation: Record, waiting: Mapping[str, Any]) -> dict[str, Any]:
+    """Write, wait, or leave it, as the gate says; returns which."""
+    verdict = ask_gate(tx, runtime, conversation)
+    if verdict.open:
+        return {"message_id": write_first(tx, conversation, waiting["text"])}
+    if verdict.until is None:
+        return {"refused": verdict.reason}
+    data = {**waiting, "conversation_id": conversation["id"]}
+    set_timer(tx, MESSAGE, waiting["waiting_id"], verdict.until, data)
+    until = to_json(verdict.until)
+    return {"waits_for": verdict.reason, "until": until, "waiting_id": waiting["waiting_id"]}
+
+
+def _conversation_of(context: Context) -> Record | None:
+    """Where the record's contact was last spoken with, as far as the rule's user sees it. None: nowhere."""
     contact_id, table = context.contact_id(), CONVERSATION.table
     wanted = context.seen().get("conversation_id")
     if context.entity.name == "conversations":
@@ -285,11 +296,9 @@ def _conversation_of(context: Context) -> Record:
             latest.order_by(table.c.last_message_at.desc().nulls_last()).limit(1)
         ).scalar()
     if wanted is None:
-        raise NotFound("Nobody has ever written with this contact: there is no conversation to write in")
+        return None
     get(context.tx, CONVERSATION, wanted)
-    found = read_conversation(context.tx, wanted)
-    assert found is not None
-    return found
+    return read_conversation(context.tx, wanted)
 
 
 def _escalate(context: Context, _given: Mapping[str, Any]) -> Outcome:
@@ -303,16 +312,29 @@ def _escalate(context: Context, _given: Mapping[str, Any]) -> Outcome:
     return Outcome("escalate", changes)
 
 
-def send_waiting(tx: Tx, runtime: Runtime, row: Record) -> None:
-    """The timer of a message that had to wait: ask the gate again."""
-    conversation = read_conversation(tx, row["data"]["conversation_id"])
+def send_waiting(tx: Tx, runtime: Standing, row: Record) -> None:
+    """The timer of a message that had to wait: ask again whether it may go. A rule that was switched off
+    meanwhile says nothing any more. The run's log tells what became of it."""
+    waiting = row["data"]
+    conversation = read_conversation(tx, waiting["conversation_id"])
     if conversation is None:
         return
-    verdict = ask_gate(tx, runtime, conversation)
-    if verdict.open:
-        write_first(tx, conversation, row["data"]["text"])
-    elif verdict.until is not None:
-        set_timer(tx, MESSAGE, row["subject_id"], verdict.until, row["data"])
+    if active_rule(tx, waiting.get("rule_id", "")) is None:
+        told = {"refused": "switched_off"}
+    else:
+        told = _say(tx, runtime, conversation, waiting)
+    # Several messages of a run may wait for the same minute: one after the other writes into its log.
+    mine = rule_runs.c.id == waiting.get("run_id")
+    run = tx.row(sa.select(rule_runs.c.changes).where(mine).with_for_update())
+    if run is None:
+        return
+    changes = [
+        {**{name: value for name, value in one.items() if name not in _WAITING}, **told}
+        if one.get("waiting_id") == row["subject_id"]
+        else one
+        for one in run["changes"]
+    ]
+    tx.execute(rule_runs.update().where(mine).values(changes=changes))
 
 
 CARRY_OUT: dict[str, Callable[[Context, Mapping[str, Any]], Outcome]] = {

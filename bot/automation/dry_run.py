@@ -13,7 +13,7 @@ from bot.crm.rule import RULE
 from bot.crm.rule_check import DUE, checked, selecting
 from bot.errors import InvalidInput, SamvadError
 from bot.ids import new_id
-from bot.pipeline.runtime import Runtime
+from bot.pipeline.business import Standing
 from bot.records.query import Order, one, page
 from bot.records.tx import Record, Tx
 
@@ -35,27 +35,36 @@ class _Undo(Exception):
     """Ends a trial: what it wrote is rolled back."""
 
 
-def try_rule(
-    tx: Tx,
-    runtime: Runtime,
-    rule: Mapping[str, Any],
-    *,
-    record_id: str = "",
-    where: str = "",
-    limit: int = 10,
-) -> list[Tried]:
-    """Try a rule, saved or not, on one record or on the newest that `where` selects.
+def sound(tx: Tx, rule: Mapping[str, Any]) -> Rule:
+    """A rule, saved or not, as one that can be tried.
 
-    Raises Forbidden, InvalidInput for a rule that could not be saved, QueryInvalid, NotFound."""
-    tx.require("read", RULE.name)
+    Raises Forbidden, InvalidInput for one that could not be saved so."""
+    tx.require("update", RULE.name)
     whole: dict[str, Any] = {"name": "", **RULE.defaults, "run_as_id": tx.actor.id, **rule}
     whole |= {"id": whole.get("id") or new_id(), "version": whole.get("version") or 1, "active": True}
     whole |= checked(tx, None, whole, changed=frozenset(whole))
     if whole["trigger"] == "deleted":
         raise InvalidInput(
-            "A rule on `deleted` cannot be tried: no record is deleted for it", field="trigger"
+            "A rule on `deleted` cannot be tried: no record is deleted for it",
+            field="trigger",
+            reason="untried",
         )
-    entity = tx.schema.entity(whole["entity"])
+    return whole
+
+
+def try_rule(
+    tx: Tx,
+    runtime: Standing,
+    rule: Rule,
+    *,
+    record_id: str = "",
+    where: str = "",
+    limit: int = 10,
+) -> list[Tried]:
+    """Try a sound rule on one record or on the newest that `where` selects.
+
+    Raises QueryInvalid, NotFound."""
+    entity = tx.schema.entity(rule["entity"])
     if record_id:
         records = [one(tx, entity, record_id)]
     else:
@@ -63,12 +72,12 @@ def try_rule(
         newest = replace(query, order=(Order("id", descending=True),), limit=min(limit, MOST))
         profile = runtime.profile
         records = page(tx, entity, newest, ZoneInfo(profile.time_zone), profile.currency).rows
-    rules = Ruleset(tx, runtime.profile, [whole])
-    matching = rules.matching(whole, [record["id"] for record in records])
-    return [_try(tx, runtime, rules, whole, record, record["id"] in matching) for record in records]
+    rules = Ruleset(tx, runtime.profile, [rule])
+    matching = rules.matching(rule, [record["id"] for record in records])
+    return [_try(tx, runtime, rules, rule, record, record["id"] in matching) for record in records]
 
 
-def _try(tx: Tx, runtime: Runtime, rules: Ruleset, rule: Rule, record: Record, matches: bool) -> Tried:
+def _try(tx: Tx, runtime: Standing, rules: Ruleset, rule: Rule, record: Record, matches: bool) -> Tried:
     entity, record_id = rules.entity(rule), record["id"]
     due_at = None
     if rule["trigger"] == DUE:

@@ -12,22 +12,26 @@ from bot import metrics
 from bot.automation.actions import Context, Outcome, carry_out
 from bot.automation.ruleset import Rule, Ruleset
 from bot.crm.notification import notify_user
-from bot.crm.rule import RULE, rule_runs
+from bot.crm.rule import RULE, RULE_RUN, rule_runs
+from bot.crm.rule_check import may_lend
 from bot.crm.user import staff_to_tell
-from bot.errors import Forbidden, SamvadError, VersionConflict
+from bot.errors import Conflict, Forbidden, NotFound, SamvadError, VersionConflict
 from bot.ids import new_id
 from bot.logs import logger
+from bot.pipeline.reminders import link_to
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.timer import set_timer
 from bot.records.tx import Record, Tx
-from bot.records.write import find, update
+from bot.records.write import find, get, update
 
 RETRY = "rule_retry"
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 """Before the second, third, fourth and fifth try; after that the run is given up."""
 SAME_RECORD, DEPTH = 3, 10
 """How often a rule may come again for a record in one chain of causes, and how long a chain may be."""
+TRIED_AGAIN = ("failed", "gave_up")
+"""What may be tried again by hand."""
 STOPS, STOPS_WITHIN = 3, timedelta(hours=1)
 """So many circles in this time switch a rule off."""
 TOLD_AGAIN = timedelta(hours=1)
@@ -117,6 +121,24 @@ def try_again(tx: Tx, runtime: Runtime, rules: Ruleset, run: Record, rule: Rule 
     return str(values["state"])
 
 
+def retry_now(tx: Tx, rule_id: str, run_id: str) -> None:
+    """Let a run of this rule that failed or was given up be tried again at once: what it lacked is there now.
+    Who lets it run may change the rule.
+
+    Raises Forbidden, NotFound, Conflict."""
+    tx.require("update", RULE.name)
+    rule = get(tx, RULE, rule_id)
+    may_lend(tx.actor, None, rule)
+    run = get(tx, RULE_RUN, run_id)
+    if run["rule_id"] != rule["id"]:
+        raise NotFound("This rule has no such run")
+    # First the timer, then the run, as who tries it again does: neither waits for the other for ever.
+    set_timer(tx, RETRY, run_id, tx.now)
+    still = rule_runs.update().where(rule_runs.c.id == run_id, rule_runs.c.state.in_(TRIED_AGAIN))
+    if tx.execute(still.values(state="failed", finished_at=None)).rowcount != 1:
+        raise Conflict(f"A run that ended as {run['state']} is not tried again")
+
+
 def _goes_round(rule: Rule, record_id: str, cause: Cause) -> bool:
     again = sum(step["rule"] == rule["id"] and step["record"] == record_id for step in cause.chain)
     return again >= SAME_RECORD or len(cause.chain) >= DEPTH
@@ -167,7 +189,7 @@ def _done(
     for attempt in range(_AT_ONCE):
         try:
             with tx.acting(actor, **caused), tx.savepoint():
-                context = Context(tx, runtime, rule, entity, record_id)
+                context = Context(tx, runtime, rule, entity, record_id, run_id)
                 outcomes = carry_out(context)
             touched |= context.touched
             return outcomes
@@ -221,4 +243,5 @@ def _tell(tx: Tx, rule: Rule, key: str, error: str) -> None:
     with tx.acting(SYSTEM):
         admins = {user["id"] for user in staff_to_tell(tx, ("admin",))}
         for user_id in sorted(admins | {rule["run_as_id"]}):
-            notify_user(tx, user_id, key, {"rule": rule["name"], "error": error}, "/console")
+            link = link_to(RULE.name, rule["id"]) if user_id in admins else "/console"
+            notify_user(tx, user_id, key, {"rule": rule["name"], "error": error}, link)

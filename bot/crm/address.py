@@ -84,10 +84,11 @@ def _shown(kind: str, value: str) -> tuple[str, str] | None:
 def column(contacts: sa.Table, identities: sa.Table) -> sa.ColumnElement[str]:
     """A contact's numbers and mail addresses, oldest first, as one text: a line each, the kind before it."""
     theirs = _theirs(identities, identities.c.contact_id == contacts.c.id).correlate(contacts)
-    line = (identities.c.kind + " " + identities.c.value).label("line")
-    lines = theirs.where(identities.c.deleted_at.is_(None)).with_only_columns(line).subquery("lines")
     # The newline stands in the statement: as a value it would be written into it anew at every use.
     newline: Any = sa.literal_column("'\n'")
+    # What a channel gives may hold anything: a value is one line.
+    line = (identities.c.kind + " " + sa.func.replace(identities.c.value, newline, " ")).label("line")
+    lines = theirs.where(identities.c.deleted_at.is_(None)).with_only_columns(line).subquery("lines")
     return sa.select(sa.func.aggregate_strings(lines.c.line, newline)).scalar_subquery()
 
 
@@ -100,7 +101,7 @@ def _theirs(table: sa.Table, whose: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def read(lines: str | None) -> Mapping[str, list[str]]:
     """What `column` wrote, as lists by name, each text once."""
     found: dict[str, list[str]] = {name: [] for name in NAMES}
-    for line in (lines or "").splitlines():
+    for line in lines.split("\n") if lines else ():
         place = _shown(*line.split(" ", 1))
         if place is not None and place[1] not in found[place[0]]:
             found[place[0]].append(place[1])

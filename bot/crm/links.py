@@ -11,9 +11,12 @@ import sqlalchemy as sa
 from bot.crm.guests import guests_of, show_to
 from bot.errors import Conflict, InvalidInput
 from bot.ids import new_id
-from bot.records.permissions import allowed
+from bot.records.actor import Actor
+from bot.records.permissions import allowed, row_filter, visible
+from bot.records.schema import Schema
 from bot.records.tx import Record, Tx
 from bot.records.write import find
+from bot.storage import Id
 from bot.storage.upsert import insert
 
 KINDS_BESIDE = ("conversations",)
@@ -78,6 +81,38 @@ def further_links(tx: Tx, activity_id: str) -> list[tuple[str, str]]:
     return [(row["entity"], row["record_id"]) for row in tx.rows(statement.order_by(link.c.id))]
 
 
+def around(schema: Schema, actor: Actor, kind: str, records: Any) -> sa.Select[Any] | None:
+    """The newest activities about these records, linked to them, or with `kind` contacts of the contact
+    `:record`: those that this actor sees, each once, `:most` before the id `:before`; None where they may
+    see none. `records` are ids, or what selects them.
+
+    Each way to a record is a selection of its own that follows its index, and their ids are cut before the
+    activities are read: a plan that hopes to meet some of them soon reads those of everybody.
+    """
+    activity, link = schema.entity("activities"), schema.entity("activity_links")
+    if not allowed(actor, "read", activity.name):
+        return None
+    table, beside = activity.table, link.table
+    seen = sa.select(table.c.id).where(table.c.deleted_at.is_(None))
+    if (mine := row_filter(actor, activity)) is not None:
+        seen = seen.where(mine)
+    ways = []
+    if visible(actor, activity, "about_id"):
+        ways.append(seen.where(table.c.about_id.in_(records)))
+    if kind == "contacts" and visible(actor, activity, "contact_id"):
+        ways.append(seen.where(table.c.contact_id == sa.bindparam("record", type_=Id)))
+    if allowed(actor, "read", link.name) and visible(actor, link, "record_id"):
+        further = sa.and_(beside.c.first.is_(sa.false()), beside.c.deleted_at.is_(None))
+        linked = seen.join(beside, beside.c.activity_id == table.c.id)
+        ways.append(linked.where(beside.c.record_id.in_(records), further))
+    if not ways:
+        return None
+    found = sa.union(*ways).subquery()
+    newest = sa.select(found.c.id).where(found.c.id < sa.bindparam("before", type_=Id))
+    newest = newest.order_by(found.c.id.desc()).limit(sa.bindparam("most", type_=sa.Integer))
+    return sa.select(table).where(table.c.id.in_(newest)).order_by(table.c.id.desc())
+
+
 def like_the_series(tx: Tx, now: Record) -> None:
     """A further occurrence has the links of the others, and is seen by the same colleagues."""
     link, mate = _links(tx), tx.schema.entity("activities").table
@@ -109,6 +144,10 @@ def prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
     if find(tx, tx.schema.entity("activities"), values["activity_id"], writing=True) is None:
         raise InvalidInput("There is no such activity that you may change", field="activity_id")
     target_of(tx, values["entity"], values["record_id"], "entity")
+    # One that was taken away stands in the way of another.
+    table, keys = _links(tx), ("activity_id", "entity", "record_id")
+    same = [table.c[name] == values[name] for name in keys]
+    tx.execute(table.delete().where(*same, table.c.deleted_at.is_not(None)))
 
 
 def guard(_tx: Tx, link: Record) -> None:

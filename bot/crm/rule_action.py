@@ -41,14 +41,12 @@ class Ask:
         )
 
 
-Read = Callable[[Ask, Any], Any]
-
-
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter: what reads it, and its value where it is left out (no default: it must be given)."""
+    """A parameter: what it holds (of `READ`: by that it is read, and forms ask for it), and its value where
+    it is left out (no default: it must be given)."""
 
-    read: Read
+    holds: str
     optional: bool = False
     default: Any = None
 
@@ -143,27 +141,39 @@ def _level(ask: Ask, value: Any) -> str:
     return str(value)
 
 
-_SOMEBODY = {"user_id": Parameter(_id, optional=True), "team_id": Parameter(_id, optional=True)}
+READ: dict[str, Callable[[Ask, Any], Any]] = {
+    "text": _text,
+    "fields": _fields,
+    "tags": _tags,
+    "minutes": _minutes,
+    "user": _id,
+    "team": _id,
+    "owner": _owner,
+    "whom": _whom,
+    "level": _level,
+}
+"""What a parameter holds, and what reads it."""
+_SOMEBODY = {"user_id": Parameter("user", optional=True), "team_id": Parameter("team", optional=True)}
 ACTIONS: dict[str, Action] = {
-    "set_fields": Action({"fields": Parameter(_fields)}, main_only=True),
+    "set_fields": Action({"fields": Parameter("fields")}, main_only=True),
     "assign": Action(_SOMEBODY, main_only=True, one_of=("user_id", "team_id")),
-    "add_tags": Action({"tags": Parameter(_tags)}, main_only=True),
-    "remove_tags": Action({"tags": Parameter(_tags)}, main_only=True),
+    "add_tags": Action({"tags": Parameter("tags")}, main_only=True),
+    "remove_tags": Action({"tags": Parameter("tags")}, main_only=True),
     "create_task": Action(
         {
-            "subject": Parameter(_text),
-            "due_minutes": Parameter(_minutes, optional=True, default=0),
-            "owner": Parameter(_owner, optional=True, default="owner"),
+            "subject": Parameter("text"),
+            "due_minutes": Parameter("minutes", optional=True, default=0),
+            "owner": Parameter("owner", optional=True, default="owner"),
         }
     ),
-    "add_note": Action({"text": Parameter(_text)}),
-    "notify": Action({"to": Parameter(_whom), "text": Parameter(_text)}, gone=True),
+    "add_note": Action({"text": Parameter("text")}),
+    "notify": Action({"to": Parameter("whom"), "text": Parameter("text")}, gone=True),
     "share": Action(
-        {**_SOMEBODY, "level": Parameter(_level, optional=True, default="read")},
+        {**_SOMEBODY, "level": Parameter("level", optional=True, default="read")},
         main_only=True,
         one_of=("user_id", "team_id"),
     ),
-    "send_message": Action({"text": Parameter(_text)}),
+    "send_message": Action({"text": Parameter("text")}),
     "escalate": Action({}, kinds=("cases",)),
 }
 """By name. `assign` to a team takes its members in turn."""
@@ -173,7 +183,19 @@ def read_actions(tx: Tx, entity: Entity, actor: Actor, trigger: str, given: Any)
     """The actions of a rule with every parameter in its place. Raises InvalidInput."""
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_ACTIONS:
         raise InvalidInput(f"A rule has 1 to {MOST_ACTIONS} actions, as a list", field="actions")
-    return [_read(tx, entity, actor, trigger, one) for one in given]
+    found = []
+    for place, one in enumerate(given):
+        try:
+            found.append(_read(tx, entity, actor, trigger, one))
+        except InvalidInput as error:
+            raise InvalidInput(error.message, **{**error.data, "place": place}) from None
+    return found
+
+
+def suits(action: Action, entity: Entity, trigger: str) -> bool:
+    """Whether a rule on such records that waits for this may do it."""
+    kind = entity.name in action.kinds if action.kinds else entity.main or not action.main_only
+    return kind and (action.gone or trigger != "deleted")
 
 
 def _read(tx: Tx, entity: Entity, actor: Actor, trigger: str, given: Any) -> dict[str, Any]:
@@ -193,7 +215,7 @@ def _read(tx: Tx, entity: Entity, actor: Actor, trigger: str, given: Any) -> dic
     for parameter, spec in action.parameters.items():
         value = given.get(parameter)
         if value is not None:
-            found[parameter] = spec.read(Ask(tx, entity, actor, str(name), parameter), value)
+            found[parameter] = READ[spec.holds](Ask(tx, entity, actor, str(name), parameter), value)
         elif not spec.optional:
             raise InvalidInput(f"{name} needs {parameter}", field="actions", parameter=parameter)
         elif spec.default is not None:

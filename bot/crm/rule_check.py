@@ -47,15 +47,10 @@ def checked(
     tx: Tx, before: Record | None, rule: Mapping[str, Any], *, changed: frozenset[str]
 ) -> dict[str, Any]:
     """The rule's parts in their one form. Raises InvalidInput or Forbidden that says what to do."""
-    _may_lend(tx.actor, before, rule)
+    may_lend(tx.actor, before, rule)
     if before is not None and changed == {"active"} and not rule["active"]:
         return {}  # what is no longer sound can still be switched off
-    runs_as = _runs_as(tx, rule)
-    entity = _entity(tx, rule.get("entity"))
-    try:
-        require(runs_as, "read", entity.name)
-    except Forbidden as error:
-        raise InvalidInput(f"The user this rule runs as: {error.message}", field="run_as_id") from None
+    entity, runs_as = watched(tx, rule)
     trigger = rule.get("trigger")
     if trigger not in triggers_of(entity.name):
         known = ", ".join(triggers_of(entity.name))
@@ -67,7 +62,18 @@ def checked(
     return found
 
 
-def _may_lend(actor: Actor, before: Record | None, rule: Mapping[str, Any]) -> None:
+def watched(tx: Tx, rule: Mapping[str, Any]) -> tuple[Entity, Actor]:
+    """The kind that a rule watches, and as whom. Raises InvalidInput."""
+    runs_as = _runs_as(tx, rule)
+    entity = _entity(tx, rule.get("entity"))
+    try:
+        require(runs_as, "read", entity.name)
+    except Forbidden as error:
+        raise InvalidInput(f"The user this rule runs as: {error.message}", field="run_as_id") from None
+    return entity, runs_as
+
+
+def may_lend(actor: Actor, before: Record | None, rule: Mapping[str, Any]) -> None:
     """Nobody but an admin lends a rule the permissions of somebody else, and no limited key those of
     its whole user."""
     if actor.scopes is not None:
@@ -113,8 +119,7 @@ def _changed(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> list[st
 def _due(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> dict[str, Any]:
     if rule.get("trigger") != DUE:
         return {"due_field": None, "due_minutes": None}
-    known = reachable(runs_as, entity)
-    moments = [name for name, spec in known.items() if spec.type in _MOMENTS and name != "deleted_at"]
+    moments = moments_of(runs_as, entity)
     if rule.get("due_field") not in moments:
         raise InvalidInput(f"Due when? One of {', '.join(moments)}", field="due_field")
     minutes = rule.get("due_minutes") or 0
@@ -124,6 +129,12 @@ def _due(entity: Entity, runs_as: Actor, rule: Mapping[str, Any]) -> dict[str, A
             field="due_minutes",
         )
     return {"due_field": rule["due_field"], "due_minutes": minutes}
+
+
+def moments_of(runs_as: Actor, entity: Entity) -> list[str]:
+    """The fields of a kind that a rule may count from."""
+    known = reachable(runs_as, entity)
+    return [name for name, spec in known.items() if spec.type in _MOMENTS and name != "deleted_at"]
 
 
 def selecting(tx: Tx, entity: Entity, actor: Actor, condition: str) -> Query:

@@ -1,5 +1,5 @@
-"""What happened around a record, newest first: its events, the activities about it, the messages with its
-people.
+"""What happened around a record, newest first: its events, the activities about it or linked to it, the
+messages with its people.
 
 Ids are made in the order of time, so the three are cut at the same id and merged by it: a page costs one
 statement of each, by index, however long the past is.
@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from bot.crm import links
 from bot.records.actor import Actor
 from bot.records.change import business_currency
 from bot.records.entity import Entity
@@ -60,6 +61,22 @@ class Timeline:
     next_cursor: str | None
 
 
+def newest_activities(
+    tx: Tx, entity: Entity, record_id: str, *, limit: int, before: str | None = None
+) -> list[str]:
+    """The ids of the newest activities about a record, linked to it, or of this contact, that the actor sees;
+    of those before an id."""
+    statement = links.around(tx.schema, tx.actor, entity.name, [record_id])
+    if statement is None:
+        return []
+    bound = {"before": before or _NEWEST, "most": limit}
+    return [row["id"] for row in tx.rows(statement, bound | _record_of(entity, record_id))]
+
+
+def _record_of(entity: Entity, record_id: str) -> dict[str, str]:
+    return {"record": record_id} if entity.name == "contacts" else {}
+
+
 def timeline(
     tx: Tx, entity: Entity, record: Record, *, limit: int = 50, cursor: str | None = None
 ) -> Timeline:
@@ -89,7 +106,7 @@ def _statements(schema: Schema, kind: str, actor: Actor) -> dict[What, tuple[sa.
     ids = _ids(schema, kind, actor)
     made: dict[What, sa.Select[Any] | None] = {
         "event": _events(schema, kind, actor, ids),
-        "activity": _activities(schema, kind, actor, ids),
+        "activity": None if kind == "activities" else links.around(schema, actor, kind, ids),
         "message": _messages(schema, kind, actor),
     }
     return {
@@ -134,22 +151,6 @@ def _events(schema: Schema, kind: str, actor: Actor, ids: Any) -> sa.Select[Any]
             )
     code = sa.func.coalesce(*codes, sa.null()) if codes else sa.null()
     return _page(sa.select(events, code.label("currency")).where(events.c.record_id.in_(ids)), events.c.id)
-
-
-def _activities(schema: Schema, kind: str, actor: Actor, ids: Any) -> sa.Select[Any] | None:
-    entity = schema.entity("activities")
-    if kind == entity.name or not allowed(actor, "read", entity.name):
-        return None
-    table = entity.table
-    about = sa.select(table.c.id).where(table.c.about_id.in_(ids))
-    if kind == "contacts":
-        # Two selections, not one with `or`: each follows its index.
-        about = sa.union(  # type: ignore[assignment]
-            about, sa.select(table.c.id).where(table.c.contact_id == sa.bindparam("record", type_=Id))
-        )
-    chosen = sa.select(table).where(table.c.id.in_(about), table.c.deleted_at.is_(None))
-    mine = row_filter(actor, entity)
-    return _page(chosen if mine is None else chosen.where(mine), table.c.id)
 
 
 def _messages(schema: Schema, kind: str, actor: Actor) -> sa.Select[Any] | None:

@@ -4,17 +4,21 @@ Every reader accepts its own values again, so that a value may be checked twice.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 
+from bot.dialogs.amounts import quantities, sums
 from bot.dialogs.flows.model import Collect
+from bot.dialogs.found import Found, digits, plain
+from bot.dialogs.moments import Moment, Reckoning, find_moments
+from bot.dialogs.places import LEAST, ORDER_NUMBER, addresses, order_numbers
 from bot.dialogs.turn import Turn
 from bot.knowledge.tokens import fold, spelled
 from bot.yaml_text import read_yaml
@@ -24,36 +28,7 @@ NAME_LIMIT = 60
 
 EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.UNICODE)
 _PHONE_LIKE = re.compile(r"(?<![\w.])\+?\(?\d[\d\s().-]{5,18}\d(?!\w)")
-_INDIC_DIGITS = str.maketrans(
-    "०१२३४५६७८९০১২৩৪৫৬৭৮৯૦૧૨૩૪૫૬૭૮૯੦੧੨੩੪੫੬੭੮੯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٬٫",
-    "0123456789" * 8 + ",.",
-)  # fmt: skip
 _WORDS = read_yaml(spelled((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8")))
-_UNITS: Mapping[str, int] = {word: size for size, words in _WORDS["units"].items() for word in words}
-_CURRENCIES: Mapping[str, str] = {
-    word: currency for currency, words in _WORDS["currencies"].items() for word in words
-}
-
-_RUPEES = ("INR", "PKR", "NPR", "LKR")
-
-
-def _alternatives(words: Mapping[str, object]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
-MONEY = re.compile(
-    rf"(?:(?P<before>{_alternatives(_CURRENCIES)})\s*)?"
-    r"(?<![\w.])(?P<number>\d+(?:,\d+)*(?:\.\d+)?)\s*"
-    rf"(?:(?P<unit>{_alternatives(_UNITS)})(?!\w))?\s*"
-    rf"(?:(?P<after>{_alternatives(_CURRENCIES)})(?!\w))?",
-    re.IGNORECASE,
-)
-_NUMBERS: Mapping[str, str] = {
-    word: str(number) for number, words in _WORDS["numbers"].items() for word in words
-}
-_SPOKEN = re.compile(
-    rf"(?<!\w)(?P<number>{_alternatives(_NUMBERS)})\s+(?=(?:{_alternatives(_UNITS)})(?!\w))", re.IGNORECASE
-)
 _NAME_BEFORE = re.compile(
     r"^(?:(?:hi|hello|hey|namaste|no|sorry|actually)[,\s]+)*"
     r"(?:my (?:good )?name is|name is|name\s*[:-]|i am|i'm|im|this is|it is|it's|call me|"
@@ -73,65 +48,41 @@ NO = frozenset(fold(_WORDS["says_no"]).split())
 _WORD = re.compile(r"[^\s.,!?।۔؟،]+")
 
 
-def digits(text: str) -> str:
-    """The text with Indic digits as 0-9."""
-    return text if text.isascii() else text.translate(_INDIC_DIGITS)
-
-
 @lru_cache(maxsize=4096)
-def find_phone(text: str, country: str) -> str | None:
-    """The first valid phone number in a text, as E.164; a local number is read as one of `country`."""
+def phones(text: str, country: str) -> tuple[Found, ...]:
+    """The valid phone numbers in a text, as E.164; a local number is read as one of `country`."""
+    found = []
     for match in _PHONE_LIKE.finditer(digits(text)):
         try:
             number = phonenumbers.parse(match.group(), country)
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(number):
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return None
+            value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            found.append(Found("phone", value, *match.span()))
+    return tuple(found)
+
+
+def emails(text: str) -> Iterator[Found]:
+    """The e-mail addresses in a text, in lower case."""
+    for match in EMAIL.finditer(text) if "@" in text else ():
+        value = match.group().rstrip(".")
+        yield Found("email", value.lower(), match.start(), match.start() + len(value))
+
+
+def find_phone(text: str, country: str) -> str | None:
+    """The first valid phone number in a text."""
+    return next((found.value for found in phones(text, country)), None)
 
 
 def find_email(text: str) -> str | None:
-    """The first e-mail address in a text, in lower case."""
-    if "@" not in text:
-        return None
-    match = EMAIL.search(text)
-    return match.group().rstrip(".").lower() if match else None
+    """The first e-mail address in a text."""
+    return next((found.value for found in emails(text)), None)
 
 
 def find_money(text: str, currency: str, bare: bool = False) -> dict[str, Any] | None:
     """The first sum in a text: "5 lakh", "₹2.5k", "Rs 40,000". `bare` also takes a number alone."""
-    for match in MONEY.finditer(_figures(text)):
-        unit, sign = match["unit"], match["before"] or match["after"]
-        if not (bare or unit or sign) or (unit in ("m", "l", "L") and not (sign or bare)):
-            continue
-        try:
-            amount = Decimal(match["number"].replace(",", ""))
-        except InvalidOperation:
-            continue
-        minor = int(amount * _UNITS.get((unit or "").lower(), 1) * 100)
-        if 0 < minor < 10**15:
-            return {"minor": minor, "currency": _currency(sign, currency)}
-    return None
-
-
-def _currency(sign: str | None, ours: str) -> str:
-    """What a sum is in: rupees are the business's own, where it reckons in rupees."""
-    named = _CURRENCIES.get((sign or "").lower(), ours)
-    if named != "RUPEES":
-        return named
-    return ours if ours in _RUPEES else "INR"
-
-
-def says_sum(text: str) -> bool:
-    """Whether a text may hold a sum: digits, or a number in words before a unit."""
-    return any(char.isdigit() for char in text) or _SPOKEN.search(spelled(text)) is not None
-
-
-def _figures(text: str) -> str:
-    """The text with digits for the numbers that are said in words before a unit."""
-    text = digits(spelled(text))
-    return _SPOKEN.sub(lambda match: f"{_NUMBERS[match['number'].lower()]} ", text)
+    return next((found.value for found in sums(plain(text).text, currency, bare)), None)
 
 
 def read_name(text: str) -> str | None:
@@ -155,38 +106,69 @@ def read_yes_no(text: str) -> bool | None:
     return True if any(word in YES for word in words) else None
 
 
-def read_date(text: str, turn: Turn) -> str | None:
-    """A day as ISO: 2026-11-21, 21/11/2026, 21-11, today, tomorrow."""
-    today = turn.now.astimezone(_zone(turn.business.time_zone)).date()
-    plain = digits(fold(text)).strip()
-    days = {
-        "today": 0,
-        "aaj": 0,
-        "आज": 0,
-        "آج": 0,
-        "tomorrow": 1,
-        "kal": 1,
-        "कल": 1,
-        "کل": 1,
-        "parso": 2,
-        "parson": 2,
-        "परसों": 2,
-        "پرسوں": 2,
-    }
-    if plain in days:
-        return (today + timedelta(days=days[plain])).isoformat()
-    found = re.search(r"(\d{4})-(\d{1,2})-(\d{1,2})", plain)
-    parts = [int(part) for part in found.groups()] if found else []
-    if not parts and (found := re.search(r"(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?", plain)):
-        day, month, year = found.groups()
-        parts = [int(year or today.year), int(month), int(day)]
+Asked = Literal["", "day", "hour"]
+
+
+def moments_of(text: str, lang: str, turn: Turn, back: bool = False, asked: Asked = "") -> list[Moment]:
+    """The days and times that a plain text says, in the contact's zone."""
+    now = turn.now.astimezone(zone_of(turn))
+    return find_moments(text, lang, Reckoning(now, back, asked, turn.business.country == "US"))
+
+
+def _read_moment(value: Any, turn: Turn, step: Collect, asked: Asked = "") -> Moment:
+    said = plain(str(value)).text
+    found = moments_of(said, turn.customer.lang or "", turn, step.looks_back, asked)
+    return found[-1 if step.last else 0] if found else Moment()
+
+
+def _date(value: Any, turn: Turn, step: Collect) -> str | None:
+    """A day as ISO."""
+    day = _read_moment(value, turn, step, "day").day
+    return day.isoformat() if day else None
+
+
+def _time(value: Any, turn: Turn, step: Collect) -> str | None:
+    """A time of the day as HH:MM."""
+    hour = _read_moment(value, turn, step, "hour").hour
+    return hour.strftime("%H:%M") if hour else None
+
+
+def _datetime(value: Any, turn: Turn, step: Collect) -> str | None:
+    """A moment as ISO with its offset; a day without an hour is none."""
     try:
-        return date(*parts).isoformat() if parts else None
+        return datetime.fromisoformat(str(value)).astimezone(zone_of(turn)).isoformat(timespec="minutes")
     except ValueError:
+        return moment_text(_read_moment(value, turn, step), turn)
+
+
+def moment_text(moment: Moment, turn: Turn) -> str | None:
+    """A day with its time as ISO with its offset; None when one of them is not known."""
+    if moment.day is None or moment.hour is None:
         return None
+    return datetime.combine(moment.day, moment.hour, zone_of(turn)).isoformat(timespec="minutes")
 
 
-@lru_cache(maxsize=16)
+def zone_of(turn: Turn) -> ZoneInfo:
+    """The contact's zone where a phone number of another country tells it, else the business's."""
+    phones = turn.customer.phones
+    elsewhere = _zone_of_phone(phones[0], turn.business.country) if phones else ""
+    return _zone(elsewhere or turn.business.time_zone)
+
+
+@lru_cache(maxsize=4096)
+def _zone_of_phone(phone: str, country: str) -> str:
+    """The one zone of a foreign number; empty for a number of this country, and for one of many zones."""
+    try:
+        number = phonenumbers.parse(phone, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    if phonenumbers.region_code_for_number(number) == country:
+        return ""
+    zones = time_zones_for_number(number)
+    return str(zones[0]) if len(zones) == 1 and zones[0] != UNKNOWN_TIMEZONE else ""
+
+
+@lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -204,25 +186,53 @@ def choices(step: Collect, slots: Mapping[str, Any], turn: Turn) -> list[tuple[s
     return [(str(row[0]), "", str(row[1])) for row in rows if isinstance(row, list | tuple) and len(row) == 2]
 
 
-def _money(value: Any, turn: Turn) -> Any:
+def _money(value: Any, turn: Turn, step: Collect) -> Any:
     if isinstance(value, dict):
         return value if isinstance(value.get("minor"), int) else None
     return find_money(str(value), turn.business.currency, bare=True)
+
+
+def _quantity(value: Any, turn: Turn, step: Collect) -> Any:
+    if isinstance(value, dict):
+        return value if isinstance(value.get("amount"), int | float) else None
+    found = [one.value for one in quantities(plain(str(value)).text, bare=True)]
+    return next((one for one in found if not step.unit or one["unit"] in ("", step.unit)), None)
 
 
 def _text(value: Any) -> str | None:
     return str(value).strip()[:TEXT_LIMIT] or None
 
 
-_READERS: Mapping[str, Callable[[Any, Turn], Any]] = {
-    "text": lambda value, turn: _text(value),
-    "name": lambda value, turn: read_name(str(value)),
-    "phone": lambda value, turn: find_phone(str(value), turn.business.country),
-    "email": lambda value, turn: find_email(str(value)),
-    "contact": lambda value, turn: find_email(str(value)) or find_phone(str(value), turn.business.country),
+def _address(value: Any, turn: Turn, step: Collect) -> str | None:
+    """An address as it was announced or spotted; as an answer any text that is long enough for one."""
+    text = plain(str(value)).text
+    found = next((one.value for one in addresses(text)), None)
+    whole = " ".join(text.split())
+    return found or (whole[:TEXT_LIMIT] if len(whole) >= LEAST else None)
+
+
+def _order_number(value: Any, turn: Turn, step: Collect) -> str | None:
+    text = plain(str(value)).text.strip(" #.")
+    found = next((one.value for one in order_numbers(text)), None)
+    return found or (text.upper() if ORDER_NUMBER.fullmatch(text) else None)
+
+
+_READERS: Mapping[str, Callable[[Any, Turn, Collect], Any]] = {
+    "text": lambda value, turn, step: _text(value),
+    "name": lambda value, turn, step: read_name(str(value)),
+    "phone": lambda value, turn, step: find_phone(str(value), turn.business.country),
+    "email": lambda value, turn, step: find_email(str(value)),
+    "contact": lambda value, turn, step: (
+        find_email(str(value)) or find_phone(str(value), turn.business.country)
+    ),
     "money": _money,
-    "date": lambda value, turn: read_date(str(value), turn),
-    "yes_no": lambda value, turn: value if isinstance(value, bool) else read_yes_no(str(value)),
+    "quantity": _quantity,
+    "date": _date,
+    "time": _time,
+    "datetime": _datetime,
+    "address": _address,
+    "order_number": _order_number,
+    "yes_no": lambda value, turn, step: value if isinstance(value, bool) else read_yes_no(str(value)),
 }
 
 
@@ -230,8 +240,9 @@ def accept(step: Collect, value: Any, slots: Mapping[str, Any], turn: Turn) -> A
     """The value as the slot keeps it, or None when it does not fit."""
     if value is None:
         return None
+    value = value[:TEXT_LIMIT] if isinstance(value, str) else value
     if step.type != "choice":
-        return _READERS[step.type](value, turn)
+        return _READERS[step.type](value, turn, step)
     for known, _, title in choices(step, slots, turn):
         if str(value) in (known, title):
             return known

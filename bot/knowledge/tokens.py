@@ -8,8 +8,8 @@ from pathlib import Path
 from bot.yaml_text import read_yaml
 
 # `\w` knows no combining marks: without these an Indic word falls apart at its vowel signs.
-_MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df4"
-WORD = re.compile(rf"[\w{_MARKS}]+(?:['’][a-z]+)?")
+MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df4"
+WORD = re.compile(rf"[\w{MARKS}]+(?:['’][a-z]+)?")
 # What is not seen: joiners, and what turns the direction of writing (phones put it around numbers).
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 # Urdu's letters for those of an Arabic keyboard.

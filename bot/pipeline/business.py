@@ -2,27 +2,46 @@
 message is about to leave.
 """
 
+from typing import Protocol
+
 import sqlalchemy as sa
 
+from bot.adapter import Features
 from bot.conversations import gate, inbox
 from bot.conversations.lane import lanes
+from bot.crm.business import Profile
 from bot.ids import new_id
-from bot.pipeline.runtime import Runtime
 from bot.records.tx import Record, Tx
 
 
-def ask_gate(tx: Tx, runtime: Runtime, conversation: Record) -> gate.Verdict:
+class Standing(Protocol):
+    """What the gate goes by: the business, and what the channel of an account can do."""
+
+    @property
+    def profile(self) -> Profile:
+        """The business."""
+
+    def features(self, account_id: str, /) -> Features:
+        """What that account's channel can do."""
+
+
+def ask_gate(tx: Tx, runtime: Standing, conversation: Record) -> gate.Verdict:
     """Whether the business may write now; `conversation` as `read_conversation` reads it."""
     stopped = sa.select(lanes.c.stopped_at).where(lanes.c.id == conversation["lane_id"])
     recipient = gate.Recipient(
         blocked=conversation["contact_blocked"],
         stopped=tx.execute(stopped).scalar() is not None,
         last_inbound_at=conversation["last_inbound_at"],
-        last_business_at=conversation["last_business_at"],
+        last_business_at=tx.now if _about_to_write(tx, conversation) else conversation["last_business_at"],
         time_zone=runtime.profile.time_zone,
     )
     features = runtime.features(conversation["channel_account_id"])
     return gate.check("business", recipient, features, tx.now)
+
+
+def _about_to_write(tx: Tx, conversation: Record) -> bool:
+    """Whether a message that the business starts waits in the lane already: its turn is to come."""
+    return any(event["kind"] == "nudge" for event in inbox.pending(tx, conversation["lane_id"]))
 
 
 def write_first(tx: Tx, conversation: Record, text: str) -> str:

@@ -20,6 +20,7 @@ from bot.records.entity import Entity, to_json
 from bot.records.events import WRITTEN, events
 from bot.records.keys import BUSINESS, KeyRing
 from bot.records.schema import Schema
+from bot.storage import direct
 from bot.storage.database import Database
 from bot.storage.rows import RowUpdate, Write, inserting, upserting, write_all
 
@@ -34,6 +35,7 @@ class Tx:
     __slots__ = (
         "_events",
         "_later",
+        "_reads",
         "_upserts",
         "actor",
         "connection",
@@ -54,8 +56,9 @@ class Tx:
         schema: Schema,
         correlation_id: str = "",
         reason: str = "",
+        reads: bool = False,
     ) -> None:
-        """Made by `transaction`, not by hand."""
+        """Made by `transaction`, not by hand. `reads`: for reading alone."""
         self.connection = connection
         self.dialect = connection.dialect.name
         self.actor = actor
@@ -65,6 +68,7 @@ class Tx:
         self.correlation_id = correlation_id
         self.reason = reason
         self.notices: list[Notice] = []
+        self._reads = reads and self.dialect == "postgresql"
         self._events: list[dict[str, Any]] = []
         self._later: list[Write] = []
         self._upserts: dict[_Upsert, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
@@ -75,15 +79,22 @@ class Tx:
 
     def rows(self, statement: sa.Executable, parameters: Any = None) -> list[Record]:
         """All rows."""
+        if (kept := self._kept(statement, parameters)) is not None:
+            return list[Record](kept)
         found = self.connection.execute(statement, parameters)
         names = tuple(found.keys())
         return [dict(zip(names, row, strict=True)) for row in found.all()]
 
     def row(self, statement: sa.Executable, parameters: Any = None) -> Record | None:
         """The first row, or None."""
+        if (kept := self._kept(statement, parameters)) is not None:
+            return kept[0] if kept else None
         found = self.connection.execute(statement, parameters)
         row = found.first()
         return None if row is None else dict(zip(found.keys(), row, strict=True))
+
+    def _kept(self, statement: sa.Executable, parameters: Any) -> list[dict[str, Any]] | None:
+        return direct.rows(self.connection, statement, parameters) if self._reads else None
 
     def require(self, action: permissions.Action, entity: str) -> None:
         """Raise Forbidden unless the actor may do this to such records."""
@@ -210,7 +221,7 @@ def transaction(
 ) -> Iterator[Tx]:
     """Open a transaction, commit it once at the end, then hand its notices to `after`."""
     with opened or (database.write() if write else database.read()) as connection:
-        tx = Tx(connection, actor, keys, schema, correlation_id, reason)
+        tx = Tx(connection, actor, keys, schema, correlation_id, reason, reads=not write and opened is None)
         yield tx
         tx.flush()
     if after is not None and tx.notices:

@@ -21,6 +21,9 @@ class _TextUuid(TypeDecorator[str]):
     impl = Uuid(as_uuid=False)
     cache_ok = True
 
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: PostgreSQL reads the text."""
+
     def result_processor(self, dialect: Dialect, coltype: object) -> None:
         """None: the driver's value is ours."""
 

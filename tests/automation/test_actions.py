@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.automation.actions import CARRY_OUT
-from bot.automation.dry_run import try_rule
+from bot.automation.dry_run import Tried, sound, try_rule
 from bot.crm.activity import ACTIVITY
 from bot.crm.case import CASE
 from bot.crm.lead import LEAD
@@ -19,6 +19,7 @@ from bot.crm.rule_action import ACTIONS
 from bot.crm.rule_check import KINDS, SPECIAL, triggers_of
 from bot.crm.user import actor_by_id, add_user
 from bot.errors import Forbidden, InvalidInput, QueryInvalid
+from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
 from bot.records.change import change_record, create_record
 from bot.records.definitions import ACCESS_RULE
@@ -104,6 +105,10 @@ def test_a_team_takes_its_turns_and_cases_escalate(scene: Scene) -> None:
     assert len(scene.store.read_now(Tx.rows, SYSTEM, escalated)) == 4
 
 
+def _trial(tx: Tx, runtime: Runtime, rule: dict[str, Any], **given: Any) -> list[Tried]:
+    return try_rule(tx, runtime, sound(tx, rule), **given)
+
+
 def test_a_trial_tells_everything_and_writes_nothing(scene: Scene) -> None:
     given = {"contact_id": scene.business.rows["contacts"]["self"], "need": "a fridge"}
     lead = scene.do(create_record, LEAD, given)["id"]
@@ -123,7 +128,7 @@ def test_a_trial_tells_everything_and_writes_nothing(scene: Scene) -> None:
         ],
     }
     before = _everything(scene)
-    found = scene.do(try_rule, scene.runtime, rule, where="status in (new, working)")
+    found = scene.do(_trial, scene.runtime, rule, where="status in (new, working)")
     by_id = {one.record_id: one for one in found}
     assert not by_id[busy].matches and by_id[busy].actions == ()
     tried = by_id[lead]
@@ -132,17 +137,17 @@ def test_a_trial_tells_everything_and_writes_nothing(scene: Scene) -> None:
     assert changed["changes"] == {"need": ["a fridge", "a {need}"]}
     assert task["text"] == "About a {need}" and assigned["changes"]["owner_id"][1] is not None
     assert _everything(scene) == before
-    (alone,) = scene.do(try_rule, scene.runtime, rule, record_id=lead)
+    (alone,) = scene.do(_trial, scene.runtime, rule, record_id=lead)
     assert alone.actions[0] == changed
     saved = scene.rule(
         "Saved", "leads", "created", {"action": "assign", "team_id": scene.business.rows["teams"]["north"]}
     )
-    (other,) = scene.do(try_rule, scene.runtime, scene.row(RULE, saved), record_id=lead)
+    (other,) = scene.do(_trial, scene.runtime, scene.row(RULE, saved), record_id=lead)
     assert other.matches and other.error == ""
     marketer = scene.do(add_user, "m@example.com", "marketer", actor=SYSTEM)
     marketer = scene.do(actor_by_id, marketer)
     with pytest.raises(Forbidden):
-        scene.do(try_rule, scene.runtime, rule, record_id=lead, actor=marketer)
+        scene.do(_trial, scene.runtime, rule, record_id=lead, actor=marketer)
 
 
 def _everything(scene: Scene) -> dict[str, Any]:

@@ -12,13 +12,16 @@ from bot.crm import invitation, series
 from bot.crm.activity import ACTIVITY, ACTIVITY_LINK, ATTENDEE, add_task
 from bot.crm.business import BUSINESS_PROFILE
 from bot.crm.case import open_case
-from bot.crm.contact import add_contact, add_identity
+from bot.crm.contact import CONTACT, add_contact, add_identity
 from bot.crm.feed import feed_value, read_feed, user_of_feed
+from bot.crm.links import around
 from bot.crm.notification import NOTIFICATION
 from bot.crm.occurrence import FollowUp, change_future, complete, delete_future
 from bot.crm.reminders import OVERDUE, REMINDER
+from bot.crm.timeline import newest_activities, timeline
 from bot.crm.user import actor_by_id, add_user
 from bot.errors import Conflict, Forbidden, InvalidInput, NotFound
+from bot.ids import new_id
 from bot.pipeline.timers import fire
 from bot.records import timer
 from bot.records.actor import SYSTEM, Actor
@@ -26,6 +29,8 @@ from bot.records.change import change_record, create_record, delete_record
 from bot.records.shares import SHARE
 from bot.records.store import Store
 from bot.records.tx import Record, Tx
+from bot.records.write import get
+from tests.support.databases import plan
 
 NOON = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)  # a Monday, 12:00 in India
 KOLKATA, LONDON = "Asia/Kolkata", "Europe/London"
@@ -531,3 +536,61 @@ def _profile(tx: Tx) -> None:
 
     own = {"country": "IN", "time_zone": KOLKATA, "languages": ["en"], "currency": "INR"}
     create(tx, BUSINESS_PROFILE, {"name": "Samvad", **own})
+
+
+def test_the_timeline_tells_what_is_linked_once_and_reads_by_index(store: Store) -> None:
+    rep, other = user(store, "asha", team="North"), user(store, "ravi", team="South")
+    asha, ravi = (store.write_now(add_contact, rep, name) for name in ("Asha", "Ravi"))
+    about = {"kind": "note", "about": "contacts", "about_id": asha, "contact_id": asha}
+    theirs = {"kind": "note", "about": "contacts", "about_id": ravi, "contact_id": ravi}
+    notes = [make(store, rep, **(about if number % 2 else theirs)) for number in range(7)]
+    for note in notes:
+        if note["about_id"] == ravi:
+            link = {"activity_id": note["id"], "entity": "contacts", "record_id": asha}
+            made = store.write_now(create_record, rep, ACTIVITY_LINK, link)
+            store.write_now(delete_record, rep, ACTIVITY_LINK, made["id"])
+            store.write_now(create_record, rep, ACTIVITY_LINK, link)  # taken away, and made again
+            with pytest.raises(Conflict):
+                store.write_now(create_record, rep, ACTIVITY_LINK, link)
+    store.write_now(delete_record, SYSTEM, ACTIVITY, notes[3]["id"])
+    wanted = [note["id"] for note in reversed(notes) if note is not notes[3]]
+
+    def read(tx: Tx, cursor: str | None) -> tuple[list[str], str | None]:
+        found = timeline(tx, CONTACT, get(tx, CONTACT, asha), limit=4, cursor=cursor)
+        return [entry.row["id"] for entry in found.entries if entry.kind == "activity"], found.next_cursor
+
+    told, cursor = store.read_now(read, rep, None)
+    while cursor is not None:
+        more, cursor = store.read_now(read, rep, cursor)
+        told += more
+    assert told == wanted
+    pages, before = [], None
+    while page := store.read_now(
+        lambda tx, last: newest_activities(tx, CONTACT, asha, limit=4, before=last), rep, before
+    ):
+        pages.append(page)
+        before = page[-1]
+    assert pages == [wanted[:4], wanted[4:]]
+    assert store.read_now(lambda tx: newest_activities(tx, CONTACT, asha, limit=9), other) == []
+
+    def fill(tx: Tx) -> None:
+        """What other records have: a plan shows only where there is much to be passed over."""
+        (row,), (link,) = (tx.rows(sa.select(entity.table).limit(1)) for entity in (ACTIVITY, ACTIVITY_LINK))
+        ids = [new_id() for _ in range(2000)]
+        kept = {name: value for name, value in row.items() if name in ACTIVITY.table.c}
+        activities = [{**kept, "id": one, "about_id": one, "contact_id": None} for one in ids]
+        tx.execute(ACTIVITY.table.insert(), activities)
+        beside = [{**link, "id": one, "activity_id": one, "record_id": one} for one in ids]
+        tx.execute(ACTIVITY_LINK.table.insert(), beside)
+        tx.execute(sa.text("ANALYZE"))
+
+    store.write_now(fill, SYSTEM)
+
+    def bound(tx: Tx) -> Any:
+        statement = around(tx.schema, tx.actor, "contacts", [asha])
+        assert statement is not None
+        return statement.params(record=asha, before=new_id(), most=5)
+
+    found = plan(store, store.read_now(bound, rep))
+    for index in ("ix_activities_about", "ix_activities_contact_id", "ix_activity_links_record"):
+        assert index in found, found

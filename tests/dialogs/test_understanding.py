@@ -240,10 +240,44 @@ async def test_odd_input_is_understood_as_nothing(understand: Understand) -> Non
         ("۔؟", ""),
         ("98765 43210", ""),
         ("ok", ""),
+        ("amar order kothay ache", "bn-Latn"),
+        ("ennoda order eppo varum", "ta-Latn"),
+        ("naa order ekkada undi", "te-Latn"),
+        ("majhi order kuthe aahe", "mr-Latn"),
+        ("maro order kyaan chhe", "gu-Latn"),
+        ("mainu fridge chahida hai", "pa-Latn"),
+        ("mage order eka koheda thiyenne", "si-Latn"),
+        ("weather ka forecast dikhaiye please", "hi-Latn"),
+        ("mujhay fridge chahiyay jaldee", "hi-Latn"),  # spellings that no list has
+        ("where is the service centre on main road", "en"),
+        ("¿dónde está mi pedido? quiero saber cuándo llega", "es"),
+        ("माझी ऑर्डर कुठे आहे ते सांगा", "mr"),
+        ("मेरो अर्डर कहाँ छ भन्नुहोस्", "ne"),
+        ("منهنجو آرڊر ڪٿي آهي", "sd"),
+        ("أين طلبي من فضلك", "ar"),
+        ("মোৰ অৰ্ডাৰ ক’ত আছে", "as"),
+        ("আমার অর্ডার কোথায় আছে", "bn"),
+        ("\ud800 \x00", ""),
     ],
 )
 def test_language(text: str, lang: str) -> None:
     assert detect(text) == lang
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "lang"),
+    [
+        ("order status", "hi", "hi"),  # words that every language borrows
+        ("yes", "hi-Latn", "hi-Latn"),
+        ("thanks bhai", "en", "en"),
+        ("where is my order, nobody tells me anything", "hi", "en"),
+        ("mera order abhi tak nahi aaya", "en", "hi-Latn"),
+        ("haan", "hi", "hi-Latn"),  # the same language, in other letters
+        ("Rajesh", "ta", "ta"),
+    ],
+)
+def test_language_stays_until_there_is_evidence(text: str, before: str, lang: str) -> None:
+    assert detect(text, ("en", "hi", "hi-Latn", "ta"), before) == lang
 
 
 def test_marathi_is_looked_for_only_where_it_is_spoken() -> None:

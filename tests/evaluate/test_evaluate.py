@@ -89,6 +89,47 @@ def test_replies(rows):
     assert found["rows"] == 6
 
 
+def test_language(rows):
+    found = figures(
+        "language",
+        rows(
+            {"text": "where is my order", "lang": "en"},
+            {"text": "mera order kahan hai", "lang": "hi-Latn"},
+            {"text": "ok", "lang": "en"},
+            {"text": "மணி என்ன?", "lang": "te"},
+        ),
+    )
+    assert found["accuracy"] == 0.75 and found["taken_for"] == {"te>ta": 1}
+    assert found["accuracy_by_lang"] == {"en": 1.0, "hi-Latn": 1.0, "te": 0.0}
+
+
+def test_slots(tmp_path):
+    def says(utterance: str, *given: tuple[str, str], asked: str = "") -> list[dict]:
+        acts = [{"act": "INFORM", "slot": slot, "canonical_values": [value]} for slot, value in given]
+        return [
+            {"speaker": "SYSTEM", "frames": [{"actions": [{"act": "REQUEST", "slot": asked}]}]},
+            {"speaker": "USER", "utterance": utterance, "frames": [{"actions": acts}]},
+        ]
+
+    turns = [
+        *says("from March 9th to the 12th", ("pickup_date", "2019-03-09"), ("dropoff_date", "2019-03-12")),
+        *says("send 1,200 bucks", ("amount", "1200")),
+        *says("the 11th", ("date", "2019-03-11"), asked="date"),
+        *says("3", ("number_of_rooms", "3"), asked="number_of_rooms"),
+        *says("3", ("number_of_rooms", "3"), asked="city"),  # nobody asked for it
+        *says("anything", ("category", "Music"), ("time", "dontcare")),  # no type of ours, no value
+        *says("at 6 pm", ("time", "19:00")),
+    ]
+    path = tmp_path / "dialogues.json"
+    path.write_text(json.dumps([{"dialogue_id": "1", "turns": turns}]))
+    found = figures("slots", str(path))
+    assert found["given"] == {"date": 3, "money": 1, "quantity": 2, "time": 1}
+    assert found["right_by_type"] == {"date": 1.0, "money": 1.0, "quantity": 0.5, "time": 0.0}
+    path.write_text("{}")
+    with pytest.raises(InvalidInput, match="no list of dialogues"):
+        EVALUATIONS["slots"](path)
+
+
 def test_strings_may_hold_any_line_end(rows):
     assert figures("replies", rows({"kind": "text", "input": "a\u2028b\x85c", "expected": "x"}))["rows"] == 1
 

@@ -26,7 +26,7 @@ from bot.records.store import Store
 from bot.records.tx import Record, Tx
 from bot.records.write import create, find, get, update
 from bot.settings import Settings
-from tests.support.databases import sqlite_store
+from tests.support.databases import plan, sqlite_store
 
 ADMIN = Actor("user", role="admin")
 
@@ -64,18 +64,6 @@ def names_of_indexes(store: Store) -> set[str]:
     }
     with store.database.read() as connection:
         return set(connection.exec_driver_sql(names[store.database.dialect]).scalars())
-
-
-def plan(store: Store, statement: sa.Select[Any]) -> str:
-    """How the database would find these rows, were there many."""
-    with store.database.write() as connection:
-        if store.database.dialect == "postgresql":
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        text = statement.compile(
-            dialect=store.database.engines[0].dialect, compile_kwargs={"literal_binds": True}
-        )
-        how = "EXPLAIN QUERY PLAN" if store.database.dialect == "sqlite" else "EXPLAIN"
-        return str(connection.exec_driver_sql(f"{how} {text}".replace("%", "%%")).all())
 
 
 def test_a_field_is_made_used_and_taken_away(store: Store) -> None:

@@ -99,10 +99,19 @@ def test_every_role_finds_exactly_what_the_evaluator_finds(store: Store) -> None
     _fuzz(store, seed=1, worlds=2, queries=12)
 
 
+def _seeded(seed: int) -> int:
+    return seed + 1000 * int(os.environ.get("SAMVAD_TEST_SEED", "1"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(10))
+def test_thousands_of_summaries(store: Store, seed: int) -> None:
+    _fuzz_summaries(store, _seeded(seed), worlds=6, queries=20)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(10))
 def test_thousands_of_queries(store: Store, seed: int) -> None:
-    seed += 1000 * int(os.environ.get("SAMVAD_TEST_SEED", "1"))
-    _fuzz_summaries(store, seed, worlds=6, queries=20)
-    _fuzz(store, seed, worlds=6, queries=40)
+    _fuzz(store, _seeded(seed), worlds=6, queries=40)

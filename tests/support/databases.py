@@ -10,6 +10,9 @@ from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from bot.conversations.entities import ENTITIES
 from bot.notices import Notice
@@ -103,3 +106,15 @@ def postgres_store(server: PostgresServer, announce: Announce = _silent) -> Iter
         store.close()
         keys_database.close()
         server.drop(name)
+
+
+def plan(store: Store, statement: sa.Select[Any]) -> str:
+    """How the database would find these rows, were there many."""
+    with store.database.write() as connection:
+        if store.database.dialect == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        text = statement.compile(
+            dialect=store.database.engines[0].dialect, compile_kwargs={"literal_binds": True}
+        )
+        how = "EXPLAIN QUERY PLAN" if store.database.dialect == "sqlite" else "EXPLAIN"
+        return str(connection.exec_driver_sql(f"{how} {text}".replace("%", "%%")).all())

@@ -64,11 +64,12 @@ class Evaluator:
     def sees(self, kind: str, row: Row) -> bool:
         """The rule of rows."""
         actor = self.actor
-        if actor.role in ("manager", "admin") or kind in ("users", "teams"):
-            return True
         if kind in PARENTS:
             parent, column = PARENTS[kind]
-            return self.sees(parent, self.by_id[parent][row[column]])
+            above = self.by_id[parent][row[column]]
+            return above["deleted_at"] is None and self.sees(parent, above)
+        if actor.role in ("manager", "admin") or kind in ("users", "teams"):
+            return True
         if actor.id == row["owner_id"] or (actor.team_id is not None and actor.team_id == row["team_id"]):
             return True
         if row["team_id"] is None and (actor.role == "agent" or row["owner_id"] is None):

@@ -43,6 +43,14 @@ _BODIES: dict[str, dict[str, Any]] = {
     "change_access_rules": {"may": "read"},
     "create_shares": {"entity": "contacts", "record_id": _NOBODY, "user_id": _NOBODY},
     "change_shares": {"level": "read"},
+    "create_rules": {
+        "name": "Note",
+        "entity": "leads",
+        "trigger": "created",
+        "condition": "status = new",
+        "actions": [{"action": "add_note", "text": "New: {need}"}],
+    },
+    "change_rules": {"position": 2},
     "change_categories": {"name": "Repairs"},
 }
 """Where one field says what another may be; tests of their own go through these rules."""

@@ -140,10 +140,11 @@ class Staff:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.http = aiohttp.ClientSession(site.url, cookie_jar=aiohttp.CookieJar(unsafe=True))
-        self.csrf = ""
+        self.csrf = self.email = ""
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> aiohttp.ClientResponse:
         """Go through the form as a browser does; keeps the page's token."""
+        self.email = email
         form = await self.text("/console/sign-in")
         data = {"email": email, "password": password, "csrf": csrf_of(form), "next": "/console"}
         answer = await self.http.post("/console/sign-in", data=data)

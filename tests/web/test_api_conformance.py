@@ -21,6 +21,7 @@ SHAPES = (
     "bulk_categories",
     "timeline_of_opportunities",
     "take_over",
+    "try_rules",
     "search",
 )
 """One operation of each shape: kinds differ by their fields alone."""

@@ -108,6 +108,7 @@ MAY: dict[str, set[str]] = {
     "complete_activity": _SELLERS,
     "change_future_activities": _SELLERS,
     "delete_future_activities": _HEADS,
+    "try_rules": _ADMIN,
     "search": EVERYBODY,  # kinds that one may not read are left out
     "my_calendar": _SELLERS,
     "renew_my_calendar": _SELLERS,

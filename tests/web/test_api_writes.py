@@ -18,9 +18,9 @@ from bot.records.defining import set_access
 from bot.records.replies import forget_replies
 from bot.records.store import Store
 from bot.settings import Settings
-from bot.web.api.files import _add, _Form
 from bot.web.api.limits import Limiter
 from bot.web.api.serve import LIMITER, RUNNING
+from bot.web.uploads import Upload, add_upload
 from tests.support.people import Business, found, keys_of_every_role
 from tests.support.web import Client, serving
 
@@ -353,9 +353,9 @@ async def test_a_timeline_in_pages(shop: Shop) -> None:
     actor = shop.store.read_now(actor_for_key, SYSTEM, rep.key)
     with pytest.raises(Forbidden):
         shop.store.write_now(
-            _add, actor, _Form({**texts, "private": "true"}, "a.pdf", "application/pdf", 3, "ref")
+            add_upload, actor, Upload({**texts, "private": "true"}, "a.pdf", "application/pdf", 3, "ref")
         )
-    assert shop.store.write_now(_add, actor, _Form(texts, "a.pdf", "application/pdf", 3, "ref")).status == 201
+    assert shop.store.write_now(add_upload, actor, Upload(texts, "a.pdf", "application/pdf", 3, "ref"))
 
 
 async def test_sharing_keys_and_leaving(shop: Shop) -> None:

@@ -60,7 +60,7 @@ def test_a_record_from_its_making_to_its_return(site: Site, pages: Any) -> None:
     assert row_of(site, "contacts", which)["account_id"] == account
 
     page.goto(f"{site.url}/console/records/contacts")
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     page.keyboard.type(f"Asha {mark}")
     page.keyboard.press("Enter")
     page.locator("tr[data-line]", has_text=f"Asha {mark}").wait_for()
@@ -131,3 +131,25 @@ def test_pages_of_records_fit_and_shut_nobody_out(site: Site, pages: Any, width:
         page.evaluate(AXE)
         found = page.evaluate("async () => (await axe.run()).violations")
         assert [(one["id"], [node["html"][:150] for node in one["nodes"]][:3]) for one in found] == [], room
+
+
+def test_everything_is_searched_by_keyboard_from_any_page(site: Site, pages: Any) -> None:
+    mark = f"Zb{new_id()[-6:]}"
+    account = made(site, "accounts", name=f"Lakshmi Mills {mark}")
+    made(site, "contacts", name=f"Ravi {mark}")
+    page = pages(1440, site)
+    page.goto(f"{site.url}/console/notifications")
+    page.keyboard.press("/")
+    page.keyboard.type(f"Laxmi {mark}")
+    page.locator(".seek [data-href]", has_text="Lakshmi Mills").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.locator(".seek [aria-selected=true]", has_text="Lakshmi Mills").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/records/accounts/{account}")
+    page.keyboard.press("/")
+    page.keyboard.type(mark)
+    page.keyboard.press("Enter")  # nothing is chosen: all hits
+    page.locator(".hits li", has_text=f"Ravi {mark}").wait_for()
+    page.goto(f"{site.url}/console/search?q={mark}")
+    page.evaluate(AXE)
+    assert page.evaluate("async () => (await axe.run()).violations.map(one => one.id)") == []

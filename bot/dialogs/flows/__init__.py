@@ -59,6 +59,9 @@ _STEP_FIELDS: Mapping[str, set[str]] = {
         "early",
         "hints",
         "reads",
+        "unit",
+        "looks_back",
+        "last",
         "our_languages",
     },
     "say": {"choices"},
@@ -249,6 +252,9 @@ class _Reader:
             early=bool(data.get("early", False)),
             hints=self.texts(data, "hints"),
             reads=str(data.get("reads", "")),
+            unit=str(data.get("unit", "")),
+            looks_back=bool(data.get("looks_back", False)),
+            last=bool(data.get("last", False)),
             our_languages=bool(data.get("our_languages", False)),
         )
 

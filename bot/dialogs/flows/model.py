@@ -2,21 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-SlotType = Literal["text", "name", "phone", "email", "contact", "money", "date", "choice", "yes_no"]
+SlotType = Literal[
+    "text", "name", "phone", "email", "contact", "money", "quantity", "date", "time", "datetime", "address",
+    "order_number", "choice", "yes_no",
+]  # fmt: skip
 
-SLOT_TYPES: tuple[SlotType, ...] = (
-    "text",
-    "name",
-    "phone",
-    "email",
-    "contact",
-    "money",
-    "date",
-    "choice",
-    "yes_no",
-)
+SLOT_TYPES: tuple[SlotType, ...] = get_args(SlotType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,10 @@ class Collect:
     `[[value, title], …]`. `other`: a choice also takes any text. `words`: value -> what people say for it,
     in any language; `early`: also when it was not asked for yet. `hints`: words so plain that they count
     anywhere, asked for or not. `reads`: what else answers it, `when` for a day, festival or span of time.
-    `our_languages`: the choices are language codes, and only those the business speaks are offered."""
+    `unit`: of a quantity, what it counts ("person"). `looks_back`: a date or time asked for is past ("since
+    when is it broken?"), so that "kal" is yesterday. `last`: of several values in one message it takes the
+    last, as the end of a stay does. `our_languages`: the choices are language codes, and only those the
+    business speaks are offered."""
 
     id: str
     slot: str
@@ -61,6 +57,9 @@ class Collect:
     early: bool = False
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads: str = ""
+    unit: str = ""
+    looks_back: bool = False
+    last: bool = False
     our_languages: bool = False
 
 

@@ -66,10 +66,11 @@ class Understanding:
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
         learned, state = self._learned, load(turn)
-        before = state.spoken or turn.customer.lang or turn.business.languages[0]
+        before = state.spoken or turn.customer.lang or ""
         exact, rest = _exactly(learned.exact, turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))
-        lang = detect(text or turn.text, turn.business.languages, before)
+        ours = turn.business.languages
+        lang = detect(text or turn.text, ours, before) or ours[0]
         if (
             any(isinstance(command, OptOut | OptIn) for command in exact)
             or not text.strip()
@@ -77,7 +78,7 @@ class Understanding:
         ):
             return Understood(exact, lang, "exact")
         guess = await guess_message(learned.model, text)
-        reading = Reading(text, lang, extract(text, turn), guess, turn, state, learned.flows)
+        reading = Reading(text, lang, extract(text, turn, lang), guess, turn, state, learned.flows)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"

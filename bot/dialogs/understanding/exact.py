@@ -19,7 +19,7 @@ from bot.dialogs.commands import (
     StartFlow,
 )
 from bot.dialogs.flows.model import Flows
-from bot.dialogs.slots import digits
+from bot.dialogs.found import digits
 from bot.dialogs.state import DialogState
 from bot.dialogs.turn import Choice
 from bot.dialogs.understanding.examples import courtesy

@@ -1,17 +1,20 @@
-"""Values in a message, wherever they stand: phone, e-mail, money, name, case number, choice words."""
+"""Values in a message, wherever they stand, each with its place; and the choices its words mean."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from bot.dialogs.amounts import quantities, sums
 from bot.dialogs.flows.model import Collect, Flow
-from bot.dialogs.slots import EMAIL, digits, find_email, find_money, find_phone, read_name, says_sum
+from bot.dialogs.found import Found, Plain, plain
+from bot.dialogs.places import addresses, order_numbers
+from bot.dialogs.slots import EMAIL, emails, find_money, moment_text, moments_of, phones, read_name
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import words_of
 from bot.dialogs.understanding.when import find_when
-from bot.knowledge.tokens import WORD, fold, spelled
+from bot.knowledge.tokens import WORD, fold
 
 # With its hyphen, or long enough not to be "vitamin C 50".
 CASE_NUMBER = re.compile(r"\bC(?:\s?[-\u2010-\u2015]\s?(\d{1,9})|(\d{3,9}))\b", re.IGNORECASE)
@@ -51,11 +54,19 @@ _NO_NAMES_AFTER_I_AM = frozenset(
 )
 
 
+LONGEST = 2000
+"""Characters of a message that are looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What a text holds, by kind: phone, email, money, name, case_number, when."""
+    """What a text holds. `values`: the first of each kind (phone, email, money, quantity, name, address,
+    case_number, order_number, date, time, datetime, when); `found`: all of them, with their places; `past`:
+    the same, its days read for a slot that looks back."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
+    found: tuple[Found, ...] = ()
+    past: tuple[Found, ...] = ()
 
     def fits(self, step: Collect) -> Any:
         """The value of the kind that a step asks for, if there is one."""
@@ -63,49 +74,88 @@ class Extracted:
             return self.values.get("email") or self.values.get("phone")
         if step.reads:
             return self.values.get(step.reads)
-        return self.values.get(step.type)
+        if not (step.unit or step.last or step.looks_back):
+            return self.values.get(step.type)
+        found = [one.value for one in (self.past if step.looks_back else self.found) if one.kind == step.type]
+        if step.unit:
+            found = [value for value in found if value["unit"] == step.unit]
+        return found[-1 if step.last else 0] if found else None
 
 
-def extract(text: str, turn: Turn) -> Extracted:
-    """All values of a text."""
+def extract(text: str, turn: Turn, lang: str = "") -> Extracted:
+    """All values of a text in a language, in the contact's zone."""
+    text = text[:LONGEST]
+    said = plain(text)
+    found = [*phones(text, turn.business.country), *emails(text)]
+    found += [_placed(said, one) for one in _in_plain(said.text, turn)]
+    ahead = list(_moments(said, lang, turn, back=False))
+    back = _moments(said, lang, turn, back=True) if ahead else ()
     values: dict[str, Any] = {}
-    has_digit = any(char.isdigit() for char in text)
-    if email := find_email(text):
-        values["email"] = email
-    if has_digit and (phone := find_phone(text, turn.business.country)):
-        values["phone"] = phone
-    if has_digit and (match := CASE_NUMBER.search(text)):
-        values["case_number"] = f"C-{match[1] or match[2]}"
-    if says_sum(text) and (money := _money(text, turn, "phone" in values)):
-        values["money"] = money
-    if name := _name(text):
-        values["name"] = name
+    for one in (*found, *ahead):
+        values.setdefault(one.kind, one.value)
     if when := find_when(text):
         values["when"] = when
-    return Extracted(values)
+    return Extracted(values, (*found, *ahead), (*found, *back))
 
 
-def _money(text: str, turn: Turn, has_phone: bool) -> dict[str, Any] | None:
-    found = find_money(text, turn.business.currency)
-    if found is not None or has_phone:
-        return found
-    alone = None if len(text) > 40 else _ONLY_A_SUM.fullmatch(digits(text).strip())
-    if alone:
-        sum = find_money(alone["sum"], turn.business.currency, bare=True)
-        return sum if sum and sum["minor"] >= _LEAST_SUM else None
-    match = _BUDGET_NEAR.search(digits(spelled(text)))
-    return find_money(match["sum"] or match["up_to"], turn.business.currency, bare=True) if match else None
+def _placed(said: Plain, found: Found) -> Found:
+    """At its place in the text as it was written."""
+    return Found(found.kind, found.value, *said.original(found.start, found.end))
 
 
-def _name(text: str) -> str | None:
-    text = spelled(text)
+def _in_plain(text: str, turn: Turn) -> Iterator[Found]:
+    """What the finders find that read a plain text."""
+    if match := CASE_NUMBER.search(text):
+        yield Found("case_number", f"C-{match[1] or match[2]}", *match.span())
+    yield from order_numbers(text)
+    yield from _money(text, turn)
+    yield from quantities(text)
+    if name := _name(text):
+        yield name
+    yield from addresses(text)
+
+
+def _moments(said: Plain, lang: str, turn: Turn, back: bool) -> Iterator[Found]:
+    """The days and times of a text, each apart and both together."""
+    for moment in moments_of(said.text, lang, turn, back):
+        if moment.day is not None:
+            yield _placed(said, Found("date", moment.day.isoformat(), *moment.day_at))
+        if moment.hour is not None:
+            yield _placed(said, Found("time", moment.hour.strftime("%H:%M"), *moment.hour_at))
+        if whole := moment_text(moment, turn):
+            first, last = sorted((moment.day_at, moment.hour_at))
+            yield _placed(said, Found("datetime", whole, first[0], max(first[1], last[1])))
+
+
+def _money(text: str, turn: Turn) -> Iterator[Found]:
+    currency = turn.business.currency
+    found = list(sums(text, currency))
+    yield from found
+    if found or phones(text, turn.business.country):
+        return
+    near: tuple[int, int] | None = None
+    if len(text) <= 40 and (alone := _ONLY_A_SUM.fullmatch(text.strip())):
+        start = len(text) - len(text.lstrip())
+        near = alone.start("sum") + start, alone.end("sum") + start
+    elif match := _BUDGET_NEAR.search(text):
+        near = match.span("sum" if match["sum"] else "up_to")
+    if near is None:
+        return
+    sum = find_money(text[slice(*near)], currency, bare=True)
+    if sum and (len(text) > 40 or not alone or sum["minor"] >= _LEAST_SUM):
+        yield Found("money", sum, *near)
+
+
+def _name(text: str) -> Found | None:
     match = _NAMED.search(text) or _SPEAKING.search(text)
-    if match:
-        return read_name(_NAME_ENDS.split(match["name"], maxsplit=1)[0])
-    match = _I_AM.search(text)
-    if match and match["name"].split()[0].lower() not in _NO_NAMES_AFTER_I_AM:
-        return read_name(match["name"])
-    return None
+    said = _NAME_ENDS.split(match["name"], maxsplit=1)[0] if match else ""
+    if match is None:
+        match = _I_AM.search(text)
+        if match is None or match["name"].split()[0].lower() in _NO_NAMES_AFTER_I_AM:
+            return None
+        said = match["name"]
+    name = read_name(said)
+    return Found("name", name, match.start("name"), match.start("name") + len(said)) if name else None
 
 
 def choice_word(step: Collect, text: str) -> str | None:

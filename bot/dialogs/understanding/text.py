@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.dialogs.slots import EMAIL, digits
+from bot.dialogs.found import digits
+from bot.dialogs.slots import EMAIL
 from bot.knowledge.tokens import WORD, fold
 
 CHARS = range(2, 6)

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from bot.dialogs.slots import digits
+from bot.dialogs.found import digits
 from bot.knowledge.tokens import spelled
 from bot.yaml_text import read_yaml
 

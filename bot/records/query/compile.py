@@ -17,6 +17,7 @@ from bot.records.query.fields import Found, find_field, look_up, reachable
 from bot.records.query.model import Matches, Query, moving, weight
 from bot.records.query.scope import Ask, Clause, Scope
 from bot.storage import Id
+from bot.storage.direct import KEPT
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LIGHT = 50
@@ -57,6 +58,11 @@ def _by_id(shape: _Shape) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=2048)
+def _kept_by_id(shape: _Shape) -> sa.Select[Any]:
+    return _by_id(shape).execution_options(**{KEPT: True})
+
+
+@lru_cache(maxsize=2048)
 def visible_rows(actor: Actor, entity: Entity, deleted: bool = False) -> tuple[Clause, ...]:
     """The conditions that leave the rows this actor may see, or the deleted ones among them."""
     conditions: list[Clause] = []
@@ -71,8 +77,9 @@ def compile_one(entity: Entity, ask: Ask, fields: tuple[str, ...] = ()) -> sa.Se
     """The record whose id is bound as `record`."""
     scope = Scope(ask, entity)
     shape = _Shape(entity, ask.actor, _own_names(scope, fields), extras=not fields)
-    statement = _with(scope, _by_id(shape), fields)
-    return _joined(scope, statement)
+    if not any("." in path for path in fields):
+        return _kept_by_id(shape)
+    return _joined(scope, _with(scope, _by_id(shape), fields))
 
 
 def compile_holds(query: Query, entity: Entity, ask: Ask) -> sa.Select[Any]:
@@ -139,7 +146,9 @@ def _statement(query: Query, empty: tuple[bool, ...], entity: Entity, ask: Ask) 
     return _joined(scope, _sorted(query, scope, keys, statement))
 
 
-_kept_statement = lru_cache(maxsize=512)(_statement)
+@lru_cache(maxsize=512)
+def _kept_statement(query: Query, empty: tuple[bool, ...], entity: Entity, ask: Ask) -> sa.Select[Any]:
+    return _statement(query, empty, entity, ask).execution_options(**{KEPT: True})
 
 
 def _first_ids(query: Query, empty: tuple[bool, ...], outer: Scope, way: Clause) -> sa.Select[Any]:

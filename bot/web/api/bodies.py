@@ -89,7 +89,7 @@ class Body:
     def read(self, given: dict[str, Any]) -> dict[str, Any]:
         """The fields, checked; what is not given is empty. Raises InvalidInput."""
         refuse_unknown(given, self.fields)
-        return {name: _checked(name, text, given.get(name)) for name, text in self.fields.items()}
+        return {name: read_text(name, text, given.get(name)) for name, text in self.fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,8 @@ async def _bytes(request: web.Request) -> bytes:
     return b"".join(parts)
 
 
-def _checked(name: str, text: Text, value: Any) -> Any:
+def read_text(name: str, text: Text, value: Any) -> Any:
+    """A text field of a body, checked; one that is not given is empty. Raises InvalidInput."""
     if value is None and not text.required:
         return [] if text.many else ""
     if value is None:

@@ -5,10 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.crm.rule_action import ACTIONS, MOST_ACTIONS, MOST_TEXT
+from bot.crm.rule_check import KINDS as WATCHED
 from bot.records.entity import Entity, Field
 from bot.records.given import LONGEST, LONGEST_TAG, MOST_TAGS, MOST_TEXTS
 from bot.records.money import MOST, known_currencies
 from bot.records.schema import Schema
+from bot.records.shares import LEVELS
 from bot.web.api.writes import MAX_ROWS
 
 Described = dict[str, Any]
@@ -33,6 +36,24 @@ _TYPES: dict[str, Described] = {
     "tags": {"type": "array", "items": {"type": "string"}},
     "json": {},
 }
+_SEVERAL: Described = {
+    "type": ["array", "string"],
+    "items": {"type": "string"},
+    "minItems": 1,
+    "minLength": 1,
+}
+_HELD: dict[str, Described] = {
+    "text": {"type": "string", "minLength": 1, "maxLength": MOST_TEXT},
+    "fields": {"type": "object", "minProperties": 1, "description": "New values by field."},
+    "tags": _SEVERAL,
+    "minutes": {"type": "integer", "minimum": 0},
+    "user": ID,
+    "team": ID,
+    "owner": {"type": "string", "description": "`owner` of the record, or a user's id."},
+    "whom": {**_SEVERAL, "description": "`owner`, `team`, `run_as`, `role:NAME`, ids of users."},
+    "level": {"type": "string", "enum": list(LEVELS)},
+}
+"""By what a parameter of a rule's action holds."""
 _EXTRAS: dict[str, Described] = {
     "phones": {"type": "string", "format": "phone", "examples": ["+919876543210"]},
     "emails": {"type": "string", "format": "email", "examples": ["asha@example.com"]},
@@ -123,7 +144,7 @@ def _settable(entity: Entity) -> dict[str, Field]:
     return {
         name: spec
         for name, spec in shown_fields(entity).items()
-        if not spec.computed and (spec.type != "json" or spec.texts)
+        if not spec.computed and (spec.type != "json" or spec.texts or spec.structure)
     }
 
 
@@ -134,6 +155,9 @@ def _body(schema: Schema, entity: Entity, required: list[str], *, changing: bool
     }
     if "entity" in properties:
         kinds = [kind.name for kind in schema.entities.values() if kind.main or entity.name == "access_rules"]
+        if entity.name == "rules":
+            kinds = [*WATCHED]
+            properties["actions"] = _actions()
         properties["entity"] = {"type": "string", "enum": kinds, "description": "A kind of record."}
     for extra in extras_of(entity):
         properties[extra] = {"type": ["array", "null"], "items": _EXTRAS[extra], "maxItems": 50}
@@ -174,6 +198,29 @@ def _value(spec: Field) -> Described:
         item = {"type": "string", "maxLength": longest, "pattern": _NO_NUL}
         made = {"type": "array", "items": item, "maxItems": most}
     return made
+
+
+def _actions() -> Described:
+    """The actions of a rule, each with its parameters by what they hold."""
+    forms = []
+    for name, action in ACTIONS.items():
+        properties: Described = {"action": {"const": name}}
+        for parameter, spec in action.parameters.items():
+            made = _HELD[spec.holds]
+            properties[parameter] = {"anyOf": [made, {"type": "null"}]} if spec.optional else made
+        needed = ["action", *(one for one, spec in action.parameters.items() if not spec.optional)]
+        forms.append(
+            {"type": "object", "additionalProperties": False, "required": needed, "properties": properties}
+        )
+    described = "What is done, in this order (docs/rules.md)."
+    items = {"anyOf": forms}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_ACTIONS,
+        "items": items,
+        "description": described,
+    }
 
 
 def bulk(schema: Schema, name: str) -> Described:

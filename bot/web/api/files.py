@@ -1,22 +1,15 @@
-"""Files of records over HTTP: taken as multipart forms, written as they come, and handed out as downloads.
+"""Files of records over HTTP: taken as multipart forms, and handed out as downloads.
 
 What else is done to them (names, dates, deleting) goes by the record kinds `files` and `file_versions`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
-from bot.app import App
-from bot.crm.file import FILE, add_file, add_version, clean_name, find_version
-from bot.errors import InvalidInput, NotFound, TooLarge
-from bot.ids import is_id
-from bot.media.sniff import HEAD, sniff
-from bot.messages import clean
-from bot.records.change import read_values
+from bot.crm.file import FILE, find_version
+from bot.errors import InvalidInput, NotFound
 from bot.records.permissions import require
 from bot.records.show import shown
 from bot.records.tx import Tx
@@ -25,23 +18,19 @@ from bot.web.api.call import Answer
 from bot.web.api.describe import ID, Described
 from bot.web.api.serve import caller, parameters, respond
 from bot.web.keys import APP
+from bot.web.uploads import (
+    TEXT_LIMIT,
+    UNKNOWN,
+    Upload,
+    add_upload,
+    an_id,
+    download,
+    read_upload,
+    replace_upload,
+)
 
 ROOT = "/api/v1/files"
-UNKNOWN = "application/octet-stream"
 _FORM = ("entity", "record_id", "description", "expires_on", "private", "name")
-_TEXT_LIMIT = 100_000
-_CHUNK = 256 * 1024
-
-
-@dataclass(slots=True)
-class _Form:
-    """What a multipart form brought: texts by name, and the one file, stored already."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    name: str = ""
-    mime: str = ""
-    size: int = 0
-    ref: str = ""
 
 
 def setup(web_app: web.Application) -> None:
@@ -58,44 +47,13 @@ async def _upload(request: web.Request) -> web.StreamResponse:
     parameters(request, ())
     require(actor, "create", FILE.name)
     app = request.app[APP]
-    form = await _read(request, app, _FORM)
+    form = await read_upload(request, app, _FORM)
     answer: Answer = await app.store.run(_add, actor, form)
     return respond(request, answer)
 
 
-def _add(tx: Tx, form: _Form) -> Answer:
-    for name in ("entity", "record_id"):
-        if not form.texts.get(name):
-            raise InvalidInput(f"{name} is missing: the record that holds the file", field=name)
-    given: dict[str, Any] = {
-        name: form.texts[name] for name in ("description", "expires_on") if form.texts.get(name)
-    }
-    private = form.texts.get("private", "").lower()
-    if private not in ("", "true", "false"):
-        raise InvalidInput("private is true or false", field="private")
-    if private:
-        given["private"] = private == "true"
-    values = read_values(tx, FILE, given)
-    file_id = add_file(
-        tx,
-        form.texts["entity"],
-        _id(form.texts["record_id"], "record_id"),
-        name=_name(tx, form),
-        mime=form.mime,
-        size=form.size,
-        ref=form.ref,
-        description=values.get("description") or "",
-        expires_on=values.get("expires_on"),
-        private=values.get("private", False),
-    )
-    return _shown(tx, file_id)
-
-
-def _name(tx: Tx, form: _Form) -> str:
-    """The name that was given, where the actor may give one, or that of the part."""
-    if not form.texts.get("name"):
-        return clean_name(form.name)
-    return str(read_values(tx, FILE, {"name": clean_name(form.texts["name"])})["name"])
+def _add(tx: Tx, upload: Upload) -> Answer:
+    return _shown(tx, add_upload(tx, upload))
 
 
 async def _replace(request: web.Request) -> web.StreamResponse:
@@ -106,14 +64,13 @@ async def _replace(request: web.Request) -> web.StreamResponse:
     app = request.app[APP]
     file_id = _path_id(request)
     await app.store.read(get, actor, FILE, file_id)  # nothing is taken in for a file that is not there
-    form = await _read(request, app, ("name",))
+    form = await read_upload(request, app, ("name",))
     answer: Answer = await app.store.run(_add_version, actor, file_id, form)
     return respond(request, answer)
 
 
-def _add_version(tx: Tx, file_id: str, form: _Form) -> Answer:
-    name = _name(tx, form)
-    add_version(tx, file_id, name=name, mime=form.mime, size=form.size, ref=form.ref)
+def _add_version(tx: Tx, file_id: str, upload: Upload) -> Answer:
+    replace_upload(tx, file_id, upload)
     return _shown(tx, file_id)
 
 
@@ -132,87 +89,14 @@ async def _download(request: web.Request) -> web.StreamResponse:
     app = request.app[APP]
     revision = int(given) if given is not None else None
     found = await app.store.read(find_version, actor, _path_id(request), revision)
-    return web.FileResponse(
-        app.media.path(found["ref"]),
-        headers={
-            "Content-Type": found["mime"],
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found['name'], safe='')}",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-cache",
-        },
-    )
+    return download(app, found)
 
 
 def _path_id(request: web.Request) -> str:
     try:
-        return _id(request.match_info["id"], "id")
+        return an_id(request.match_info["id"], "id")
     except InvalidInput:
         raise NotFound("There is no such file") from None
-
-
-def _id(text: str, name: str) -> str:
-    if not is_id(text):
-        raise InvalidInput(f"{name} is no id", field=name)
-    return text.lower()
-
-
-# --- a form as it comes ----------------------------------------------------------------------------
-
-
-async def _read(request: web.Request, app: App, known: tuple[str, ...]) -> _Form:
-    """The form, in whatever order its parts come. Raises InvalidInput, TooLarge; 415 for no form."""
-    if request.content_type != "multipart/form-data":
-        raise web.HTTPUnsupportedMediaType
-    form, most = _Form(), app.settings.file_mb * 1024 * 1024
-    try:
-        parts = await request.multipart()
-        while (part := await parts.next()) is not None:
-            if not isinstance(part, BodyPartReader) or part.name not in ("file", *known):
-                shown, takes = str(getattr(part, "name", ""))[:40], ", ".join(("file", *known))
-                raise InvalidInput(f"There is no part {shown!r} here; send {takes}", field="file")
-            if part.name == "file":
-                await _store(app, part, form, most)
-            else:
-                form.texts[part.name] = await _text(part)
-    except (ValueError, EOFError, AssertionError, LookupError) as error:
-        raise InvalidInput(f"The form cannot be read: {error}") from error
-    if not form.ref:
-        raise InvalidInput("The part `file` is missing, with the file and its name", field="file")
-    return form
-
-
-async def _text(part: BodyPartReader) -> str:
-    raw = b""
-    while piece := await part.read_chunk():
-        raw += piece
-        if len(raw) > 4 * _TEXT_LIMIT:
-            raise TooLarge(f"{part.name} has at most {_TEXT_LIMIT} characters", limit=_TEXT_LIMIT)
-    return clean(raw.decode("utf-8")).strip()
-
-
-async def _store(app: App, part: BodyPartReader, form: _Form, most: int) -> None:
-    if form.ref:
-        raise InvalidInput("Send one file at a time", field="file")
-    head = b""
-    while len(head) < HEAD and (piece := await part.read_chunk(HEAD)):
-        head += piece
-    if not head:
-        raise InvalidInput("The file is empty", field="file")
-    form.name = clean(part.filename or "")
-    form.mime = sniff(head, form.name) or UNKNOWN
-    try:
-        form.ref = await app.media.put_stream(_pieces(head, part), most)
-    except TooLarge:
-        megabytes = app.settings.file_mb
-        raise TooLarge(f"A file has at most {megabytes} MB", limit=most, field="file") from None
-    form.size = app.media.path(form.ref).stat().st_size
-
-
-async def _pieces(head: bytes, part: BodyPartReader) -> AsyncIterator[bytes]:
-    yield head
-    while piece := await part.read_chunk(_CHUNK):
-        yield piece
 
 
 # --- how they are described ------------------------------------------------------------------------
@@ -220,7 +104,7 @@ async def _pieces(head: bytes, part: BodyPartReader) -> AsyncIterator[bytes]:
 
 def described() -> Mapping[str, Described]:
     """The paths of the OpenAPI document."""
-    text: Described = {"type": "string", "maxLength": _TEXT_LIMIT}
+    text: Described = {"type": "string", "maxLength": TEXT_LIMIT}
     file: Described = {
         "type": "string",
         "contentMediaType": UNKNOWN,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import activities, describe, files, search
+from bot.web.api import activities, describe, files, rules, search
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS
@@ -109,6 +109,7 @@ _SHARED: dict[str, Described] = {
     },
     **activities.SCHEMAS,
     **search.SCHEMAS,
+    **rules.SCHEMAS,
     "left": {
         "type": "object",
         "required": ["id", "moved"],
@@ -332,7 +333,7 @@ def _done(route: "Route", names: set[str]) -> Described:
         made["content"] = {"application/json": {"schema": _of_schema(route.answers)}}
     if route.status == 201 and route.kind is not None:
         name = route.kind.name
-        links = [f"{verb}_{name}" for verb in ("get", "change", "delete", "timeline_of")]
+        links = [f"{verb}_{name}" for verb in ("get", "change", "delete", "timeline_of", "try")]
         made["links"] = {
             link: {"operationId": link, "parameters": {"id": "$response.body#/id"}}
             for link in links

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.crm.timeline import KINDS as WITH_TIMELINE
 from bot.records.permissions import Action
-from bot.web.api import activities, describe, operations, records, search, send, timeline, writes
+from bot.web.api import activities, describe, operations, records, rules, search, send, timeline, writes
 from bot.web.api.bodies import Body, Described
 from bot.web.api.call import Work
 from bot.web.api.kinds import KINDS, Kind
@@ -290,6 +290,19 @@ _ACTIVITIES = (
     ),
 )
 
+_RULES = (
+    Route(
+        "POST",
+        f"{ROOT}/rules/{{id}}/try",
+        rules.post_try,
+        "try_rules",
+        "What a rule would do to a record, or to the newest; nothing is written or sent.",
+        "tried_rule",
+        ("update", "rules"),
+        body=rules.TRIAL,
+    ),
+)
+
 _USER = f"{ROOT}/users/{{id}}"
 _STAFF = (
     Route(
@@ -352,5 +365,6 @@ ROUTES: tuple[Route, ...] = (
     *_CUSTOMERS,
     *_STAFF,
     *_ACTIVITIES,
+    *_RULES,
     _SEARCH,
 )

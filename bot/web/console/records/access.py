@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.errors import Forbidden, NotFound
-from bot.records.access import ACTIONS, DEFAULT, Access
+from bot.records.access import ACTIONS, DEFAULT, TABLE, Access
 from bot.records.actor import ROLES
 from bot.records.defining import set_access
 from bot.records.entity import Entity
@@ -34,9 +34,15 @@ def _admins_only(viewer: Viewer) -> None:
         raise Forbidden("Only admins change who may do what")
 
 
+def _kinds(viewer: Viewer) -> list[str]:
+    """Every kind of record that roles have rights to: those with pages in their order, then the others."""
+    known = viewer.app.store.schema.entities
+    return [name for name in dict.fromkeys((*LAYOUTS, *TABLE)) if name in TABLE and name in known]
+
+
 def _kind(request: web.Request, viewer: Viewer) -> Entity:
     name = request.match_info["kind"]
-    if name not in LAYOUTS:
+    if name not in _kinds(viewer):
         raise NotFound(f"There is no kind {name[:40]!r}", kind=name[:40])
     return viewer.app.store.schema.entity(name)
 
@@ -48,10 +54,16 @@ async def matrix(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     access, reader = viewer.app.store.schema.access, reader_of(viewer)
     rows = [
         Row(kind, reader.kind(kind), [(role, access.actions(role, kind)) for role in CHANGEABLE])
-        for kind in LAYOUTS
+        for kind in _kinds(viewer)
     ]
     return show(
-        request, viewer, "records/access.html", rows=rows, roles=CHANGEABLE, actions=ACTIONS, path=PATH
+        request,
+        viewer,
+        "records/access.html",
+        rows=rows,
+        roles=CHANGEABLE,
+        actions=ACTIONS,
+        path=PATH,
     )
 
 

@@ -1,21 +1,17 @@
-"""What is done beside a record without leaving its page: a note, a call, a task, a share, a task finished."""
+"""What is done beside a record without leaving its page: a note, a call, a task."""
 
 from typing import Any
 
 from aiohttp import web
 
-from bot.crm.occurrence import complete
 from bot.errors import InvalidInput
 from bot.records.change import create_record
 from bot.records.entity import Entity
-from bot.records.shares import LEVELS
-from bot.records.sharing import share_record
 from bot.records.tx import Tx
 from bot.records.write import get
 from bot.web.console.door import Viewer, room, show
 from bot.web.console.records.common import ROOT, kind_of, reader_of
 from bot.web.console.records.control import sentence
-from bot.web.console.records.form import show_facts
 from bot.web.console.records.reader import Reader
 
 DOINGS = ("note", "call", "task")
@@ -89,24 +85,3 @@ async def form(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """GET /console/records/{kind}/{id}/activities?kind=…: the small form."""
     kind = request.query.get("kind", "note")
     return doing(request, viewer, kind_of(request, viewer), kind if kind in DOINGS else "note")
-
-
-@room
-async def finish(request: web.Request, viewer: Viewer) -> web.StreamResponse:
-    """POST /console/records/activities/{id}/done."""
-    record_id = request.match_info["id"]
-    await viewer.app.store.run(complete, viewer.actor, record_id)
-    return await show_facts(request, viewer, viewer.app.store.schema.entity("activities"), record_id)
-
-
-@room
-async def share(request: web.Request, viewer: Viewer) -> web.StreamResponse:
-    """POST /console/records/{kind}/{id}/share: show it to a colleague or a team."""
-    entity, posted = kind_of(request, viewer), await request.post()
-    who = {name: str(posted[name]) for name in ("user_id", "team_id") if posted.get(name)}
-    level = str(posted.get("level", "read"))
-    if not who or level not in LEVELS:
-        raise InvalidInput("Choose a colleague or a team", field="user_id", reason="share_with")
-    record_id = request.match_info["id"]
-    await viewer.app.store.run(share_record, viewer.actor, entity.name, record_id, **who, level=level)
-    return await show_facts(request, viewer, entity, record_id)

@@ -248,7 +248,8 @@ def _change(
     return change_record(tx, entity, record_id, changed, zone=reader.zone)
 
 
-def _base(posted: Mapping[str, Any]) -> dict[str, str]:
+def base_of(posted: Mapping[str, Any]) -> dict[str, str]:
+    """What a form began with. Raises InvalidInput."""
     try:
         base = json.loads(str(posted.get("base", "{}")))
     except ValueError:
@@ -263,7 +264,7 @@ async def change(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """POST /console/records/{kind}/{id}: the whole form."""
     entity, reader = kind_of(request, viewer), reader_of(viewer)
     record_id, posted = request.match_info["id"], await request.post()
-    base = _base(posted)
+    base = base_of(posted)
     values = given(posted, base)
     theirs: Texts = {}
     wrong: Texts = {}
@@ -321,7 +322,7 @@ async def change_field(request: web.Request, viewer: Viewer) -> web.StreamRespon
     """POST /console/records/{kind}/{id}/fields/{name}: all the fields again, for others may follow one."""
     entity, reader = kind_of(request, viewer), reader_of(viewer)
     record_id, name, posted = request.match_info["id"], request.match_info["name"], await request.post()
-    base = _base(posted)
+    base = base_of(posted)
     values = given(posted, (name,))
     theirs: Texts = {}
     general = ""

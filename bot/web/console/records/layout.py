@@ -125,7 +125,6 @@ LAYOUTS: dict[str, Layout] = {
         ),
         ("kind", "subject", "contact_id", "due_at", "starts_at", "done_at", "owner_id"),
         ("kind", "due_at", "starts_at", "done_at", "contact_id", "owner_id"),
-        (("attendees", "activity_id"), ("files", "record_id")),
         timeline=True,
     ),
     "conversations": Layout(

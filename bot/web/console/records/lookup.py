@@ -17,7 +17,7 @@ _SMALL = 500
 _BESIDE = ("email", "city", "entity", "need")
 
 
-def _find(tx: Tx, reader: Reader, entity: Entity, text: str) -> list[tuple[str, str, str]]:
+def find(tx: Tx, reader: Reader, entity: Entity, text: str) -> list[tuple[str, str, str]]:
     """(id, title, what tells it from its namesakes) of records that fit what was typed."""
     entity = tx.schema.of(entity)
     names = [
@@ -50,5 +50,5 @@ def _fits(row: Record, names: list[str], text: str) -> bool:
 async def lookup(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     """GET /console/records/{kind}/lookup?q=…: what may be meant."""
     entity, text = kind_of(request, viewer), request.query.get("q", "").strip()[:100]
-    found = await viewer.app.store.read(_find, viewer.actor, reader_of(viewer), entity, text)
+    found = await viewer.app.store.read(find, viewer.actor, reader_of(viewer), entity, text)
     return show(request, viewer, "records/_options.html", found=found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from aiohttp import web
 
+from bot.crm.file import HOLDERS
 from bot.errors import NotFound
 from bot.records import permissions
 from bot.records.change import delete_record, restore_record
@@ -123,7 +124,8 @@ def page_of(request: web.Request, viewer: Viewer, entity: Entity, page: RecordPa
         path=f"{ROOT}/{entity.name}",
         here_path=f"{ROOT}/{entity.name}/{page.facts.row['id']}",
         may_delete=may(viewer, "delete", entity),
-        may_share=entity.main and allowed(viewer.actor, "create", "shares"),
+        sees_files=entity.name in {one.name for one in HOLDERS} and allowed(viewer.actor, "read", "files"),
+        sees_shares=entity.main and allowed(viewer.actor, "read", "shares"),
         may_note=entity.main and entity.name in MAIN and allowed(viewer.actor, "create", "activities"),
     )
 

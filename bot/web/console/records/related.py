@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from bot.crm.timeline import newest_activities
 from bot.records.entity import Entity
 from bot.records.permissions import allowed, visible
 from bot.records.query import Comparison, Order, Query, page
@@ -15,6 +16,7 @@ from bot.web.console.records.listing import Line, lines_of, needed_of
 from bot.web.console.records.reader import Reader
 
 FIRST = 5
+_OF_ACTIVITIES = ("subject", "kind", "due_at", "starts_at", "owner_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Related:
     more: bool
     all: str
     new: str
+    older: str = ""
+    """The cursor of those further back, where they are fetched into the list."""
 
 
 def read_related(tx: Tx, reader: Reader, entity: Entity, row: Record) -> list[Related]:
@@ -39,7 +43,9 @@ def read_related(tx: Tx, reader: Reader, entity: Entity, row: Record) -> list[Re
         other = tx.schema.entities.get(kind)
         if other is None or name not in other.fields or not allowed(tx.actor, "read", kind):
             continue
-        if visible(tx.actor, other, name):
+        if other.name == "activities" and entity.main:
+            found.append(_activities(tx, reader, entity, row, other))
+        elif visible(tx.actor, other, name):
             found.append(_related(tx, reader, entity, row, other, name))
     return found
 
@@ -48,6 +54,7 @@ def _wanted(entity: Entity, tx: Tx) -> list[tuple[str, str]]:
     """(kind, field) of everything that points to such records; what is about them by its own field too."""
     named = list(layout_of(entity).related)
     if entity.main and ("activities", "contact_id") not in named and entity.name != "activities":
+        # About it, or linked to it; of a contact, theirs too.
         named.append(("activities", "about_id"))
     for kind in LAYOUTS:
         other = tx.schema.entities[kind]
@@ -79,6 +86,30 @@ def _related(tx: Tx, reader: Reader, entity: Entity, row: Record, other: Entity,
         listed,
         new if creates else "",
     )
+
+
+def _activities(tx: Tx, reader: Reader, entity: Entity, row: Record, other: Entity) -> Related:
+    lines, older = activity_lines(tx, reader, entity, row["id"])
+    name = "contact_id" if entity.name == "contacts" else "about_id"
+    filled = urlencode(_filled(entity, row, "about_id"))
+    new = f"{ROOT}/{other.name}/new?{filled}" if allowed(tx.actor, "create", other.name) else ""
+    icon = layout_of(other).icon
+    return Related(other.name, name, reader.kind(other.name), icon, lines, False, "", new, older)
+
+
+def activity_lines(
+    tx: Tx, reader: Reader, entity: Entity, record_id: str, before: str | None = None, limit: int = FIRST
+) -> tuple[list[Line], str]:
+    """The newest activities about a record or linked to it, as lines; and the cursor of older ones."""
+    other = tx.schema.entity("activities")
+    ids = newest_activities(tx, entity, record_id, limit=limit + 1, before=before)
+    kept = ids[:limit]
+    columns = [name for name in _OF_ACTIVITIES if visible(tx.actor, other, name)]
+    where = (Comparison("id", "in", tuple(kept)),)
+    fields = needed_of(tx.actor, other, columns)
+    query = Query(other.name, where, (Order("id", True),), limit=None, fields=fields)
+    rows = page(tx, other, query, reader.zone, reader.currency).rows if kept else []
+    return lines_of(tx, reader, other, rows, columns), kept[-1] if len(ids) > limit else ""
 
 
 def _title(reader: Reader, other: Entity, name: str) -> str:

@@ -8,4 +8,6 @@ import "./attach.js";
 import "./picker.js";
 import "./records.js";
 import "./lookup.js";
+import "./seek.js";
 import "./board.js";
+import "./rules.js";

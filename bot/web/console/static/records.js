@@ -14,7 +14,7 @@ function move(step) {
 }
 
 const keys = {
-  "/": () => document.getElementById("find")?.focus(),
+  f: () => document.getElementById("find")?.focus(),
   n: () => go(main().dataset.new),
   e: () => go(main().dataset.edit),
   j: () => move(1),

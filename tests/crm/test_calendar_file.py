@@ -142,7 +142,7 @@ def cleaned(text: str) -> str:
 
 
 @given(texts, texts, texts)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_comes_back(summary: str, description: str, name: str) -> None:
     made = entry(summary=summary, description=description, location=summary)
     (event,) = read(feed(name, [made], NOW))
@@ -260,7 +260,7 @@ def test_an_unknown_answer_is_none_yet() -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_anything_may_come(noise: bytes) -> None:
     assert read_reply(noise) is None
     spoilt = PLAIN.encode().replace(b"UID:u1", b"UID:u1\nCOMMENT:" + noise.replace(b"\n", b"\n "))

@@ -221,7 +221,7 @@ def series(draw: st.DrawFn) -> tuple[str, datetime, str]:
 
 
 @given(series(), st.integers(0, 4000), st.integers(0, 2000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_occurrences_increase_within_their_bounds(
     made: tuple[str, datetime, str], skip: int, width: int
 ) -> None:
@@ -239,7 +239,7 @@ def test_occurrences_increase_within_their_bounds(
 
 
 @given(series(), st.integers(0, 45))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_series_split_at_any_occurrence_is_together_the_whole(
     made: tuple[str, datetime, str], where: int
 ) -> None:

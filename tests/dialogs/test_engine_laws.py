@@ -90,7 +90,7 @@ states = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(played=turns, state=states, answer=st.sampled_from(ANSWERS), online=st.booleans())
 def test_no_commands_and_no_state_make_it_raise(
     conversation: Any, played: list[list[Any]], state: Any, answer: Answer, online: bool
@@ -103,7 +103,7 @@ def test_no_commands_and_no_state_make_it_raise(
         assert chat.plan.lang in WORDS.languages
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(played=turns, consent=st.sampled_from([OptOut("STOP"), OptIn("START")]))
 def test_a_person_is_never_talked_over_and_consent_is_always_kept(
     conversation: Any, played: list[list[Any]], consent: Any
@@ -116,7 +116,7 @@ def test_a_person_is_never_talked_over_and_consent_is_always_kept(
         assert chat.wrote(RecordConsent) or (isinstance(consent, OptIn) and not chat.options.get("stopped"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(played=turns)
 def test_on_sms_nothing_leaves_after_stop(conversation: Any, played: list[list[Any]]) -> None:
     chat = conversation(channel="sms", options={"stopped": True, "answers_after_stop": False})

@@ -292,7 +292,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield store
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(given=GIVEN)
 def test_what_is_shown_can_be_given_back(small: Store, given: dict[str, Any]) -> None:
     """shown, then read_values: the very values that the record holds."""

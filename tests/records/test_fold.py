@@ -175,7 +175,7 @@ def test_words_and_skeletons_in_the_open() -> None:
 @example("a.a" * 200 + "@")
 @example("0@ஐக")
 @example("ء1ক१")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_the_text_its_terms_are_plain_and_its_words_find_it(text: str) -> None:
     kept = terms(text)
     assert re.fullmatch("(?:[a-z0-9]+(?: [a-z0-9]+)*)?", kept)
@@ -189,7 +189,7 @@ def test_whatever_the_text_its_terms_are_plain_and_its_words_find_it(text: str) 
 
 
 @given(query=TEXTS | st.sampled_from(NAMES), text=TEXTS | st.sampled_from(NAMES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_matches_has_a_rank(query: str, text: str) -> None:
     near = score(query, text)
     assert 0.0 <= near <= 1.0

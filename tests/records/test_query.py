@@ -27,7 +27,7 @@ from tests.support.queries import ADMIN, MOMENTS, SCHEMA, Inventor
 
 @pytest.mark.parametrize("name", sorted(ENTITIES))
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_query_written_and_read_again_is_the_same(name: str, seed: int) -> None:
     query = Inventor(Random(seed)).query(ENTITIES[name], most=5)
     again = parse_text(to_text(query), SCHEMA, ADMIN)
@@ -138,7 +138,7 @@ def test_fields() -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
     for part in ("where", "order"):
         try:
@@ -148,7 +148,7 @@ def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
 
 
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda raw: raw.hex())))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
     query = parse(SCHEMA, CASE, ADMIN, order="created_at desc", cursor=cursor)
     with pytest.raises(InvalidInput):

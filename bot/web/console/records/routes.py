@@ -34,7 +34,12 @@ _FIELD = f"{_ONE}/fields/{{name:[a-z][a-z0-9_]{{0,59}}}}"
 
 
 def routes() -> tuple[web.RouteDef, ...]:
-    """Every page and button of records."""
+    """Every page and button of records. A word that stands in a kind's place comes before the kinds."""
+    return (*_admins(), *_activities(), *_kinds(), *_parts())
+
+
+def _admins() -> tuple[web.RouteDef, ...]:
+    """Search, and what only some kinds have: access, users, the board, rules."""
     return (
         web.get(search.PATH, search.search),
         web.get(access.PATH, access.matrix),
@@ -58,6 +63,12 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.get(f"{rules.PATH}/{{id:{_UUID}}}/runs", rules.more),
         web.post(f"{rules.PATH}/{{id:{_UUID}}}/runs/{{run:{_UUID}}}/again", rules.again),
         web.get(f"{rules.PATH}/{{id:{_UUID}}}/versions", rules.more),
+    )
+
+
+def _activities() -> tuple[web.RouteDef, ...]:
+    """What is done to an activity on its page."""
+    return (
         web.get(f"{_ACTIVITY}/happening", happening.happening),
         web.post(f"{_ACTIVITY}/done", happening.finish),
         web.post(f"{_ACTIVITY}/later", happening.change_later),
@@ -72,6 +83,12 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.post(f"{_ACTIVITY}/links", linked.link),
         web.post(f"{_ACTIVITY}/links/{{link:{_UUID}}}/remove", linked.unlink),
         web.get(f"{_ONE}/linked", linked.linked),
+    )
+
+
+def _kinds() -> tuple[web.RouteDef, ...]:
+    """The list of a kind, and a record of it."""
+    return (
         web.get(_KIND, list.records),
         web.post(_KIND, form.create),
         web.get(f"{_KIND}/new", form.new),
@@ -87,6 +104,14 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.get(f"{_ONE}/facts", form.show_record),
         web.get(_FIELD, form.field),
         web.post(_FIELD, form.change_field),
+        web.post(f"{_ONE}/delete", record.remove),
+        web.post(f"{_ONE}/restore", record.bring_back),
+    )
+
+
+def _parts() -> tuple[web.RouteDef, ...]:
+    """The parts of a record's page that are fetched by themselves."""
+    return (
         web.get(f"{_ONE}/timeline", timeline.show_timeline),
         web.get(f"{_ONE}/activities", doings.form),
         web.post(f"{_ONE}/activities", doings.add),
@@ -100,6 +125,4 @@ def routes() -> tuple[web.RouteDef, ...]:
         web.get(f"{_ONE}/shares", sharing.shares),
         web.post(f"{_ONE}/shares", sharing.share),
         web.post(f"{_ONE}/shares/{{share:{_UUID}}}/remove", sharing.take_back),
-        web.post(f"{_ONE}/delete", record.remove),
-        web.post(f"{_ONE}/restore", record.bring_back),
     )

@@ -23,8 +23,7 @@ from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import Flows, load_flows
 from bot.dialogs.turn import SearchKnowledge
 from bot.dialogs.understanding import Understanding
-from bot.dialogs.understanding.model import Model
-from bot.dialogs.understanding.train import ensure_model
+from bot.dialogs.understanding.learner import Learner
 from bot.errors import ConfigurationInvalid, Unavailable
 from bot.i18n import Words
 from bot.knowledge.answer import Answer
@@ -55,6 +54,8 @@ _log = logger("app")
 _AGAIN_S = 1.0
 PUBLISHED = "flows"
 """The topic of the notice that flows or their examples are others now."""
+LEARNED = "learned"
+"""The topic of the notice that a worker has trained the whole model of the flows."""
 
 
 @dataclass(slots=True)
@@ -72,21 +73,35 @@ class App:
     connections: Connections
     library: Library
     understanding: Understanding
+    learner: Learner
     pipe: Pipe | None
 
-    async def relearn(self) -> None:
-        """Read the flows anew and serve them with a model of their examples, once that is trained.
+    async def flows_changed(self) -> None:
+        """Read the flows anew and serve them, by their words at first; a worker then trains the whole model.
 
-        Training runs in a process of its own, once for all that share the data directory; until then messages
-        are understood as before."""
-
-        def trained() -> tuple[Flows, Model]:
-            flows = load_flows(actions=ACTIONS, knows=self.words.has)
-            return flows, Model.read(ensure_model(flows, self.settings.data_dir.resolve() / "models"))
-
-        flows, model = await asyncio.to_thread(trained)
+        Every process does so at the notice `PUBLISHED`: who publishes flows posts it after the commit."""
+        flows = await self.store.aside(partial(_read_flows, self.words))
+        model = await self.learner.best(flows)
         self.understanding.learn(flows, model)
         self.runtime.flows = flows
+
+    async def learned(self) -> None:
+        """Serve the flows in use with their whole model, if it was trained meanwhile."""
+        flows: Flows = self.runtime.flows
+        if self.unlearned and (model := await self.learner.whole(flows)):
+            self.understanding.learn(flows, model)
+
+    @property
+    def unlearned(self) -> bool:
+        """Whether messages are understood by words alone until the whole model is trained."""
+        return self.learner.lacks(self.understanding.model)
+
+    def learn(self) -> bool:
+        """Begin to train the whole model, and tell every process when it is there. False when there is
+        nothing to learn, or it is being learned here."""
+        return self.unlearned and self.learner.begin(
+            self.runtime.flows, lambda: self.bus.post([Notice(LEARNED, "")])
+        )
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -169,6 +184,7 @@ async def open_app(
         await bus.open()
         stack.push_async_callback(bus.close)
         app = await _compose(settings, store, bus, channels, stack)
+        stack.push_async_callback(app.learner.close)
         for channel in tuple(app.channels.values()):
             stack.push_async_callback(channel.close)
             await channel.open()
@@ -200,15 +216,14 @@ async def _compose(
     stack: AsyncExitStack,
 ) -> App:
     words = Words.load()
-    flows = load_flows(actions=ACTIONS, knows=words.has)
+    flows = await asyncio.to_thread(_read_flows, words)
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
-    folder = settings.data_dir.resolve() / "models"
-    model = await asyncio.to_thread(lambda: Model.read(ensure_model(flows, folder)))
+    learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
     llm = LLM.from_settings(settings, _count_llm)
     if llm is not None:
         stack.push_async_callback(llm.close)
-    understanding = Understanding(flows, words, model, llm)
+    understanding = Understanding(flows, words, await learner.best(flows), llm)
 
     async def publish(_address: str, _outbox_id: str) -> None:
         """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
@@ -250,8 +265,14 @@ async def _compose(
         Connections(runtime, fixed),
         library,
         understanding,
+        learner,
         None,
     )
+
+
+def _read_flows(words: Words) -> Flows:
+    """The flows that are to be served now. Raises ConfigurationInvalid where one is wrong."""
+    return load_flows(actions=ACTIONS, knows=words.has)
 
 
 def _seed(
@@ -277,11 +298,14 @@ async def _watch_articles(app: App) -> None:
 
 
 async def _watch_flows(app: App) -> None:
-    """Learn published flows as soon as they are told of; what cannot be learned leaves the former in use."""
-    async for notice in app.bus.listen():
-        if notice is not None and notice.topic == PUBLISHED:
+    """Follow what is published and what is learned; what cannot be served leaves the former in use."""
+    async for notice in app.bus.listen(at_once=True):
+        if notice is None or notice.topic in (PUBLISHED, LEARNED):
             try:
-                await app.relearn()
+                if notice is not None and notice.topic == PUBLISHED:
+                    await app.flows_changed()
+                else:
+                    await app.learned()
             except Exception as error:
                 _log.error("flows_not_learned", error=explain(error))
 

@@ -1,12 +1,14 @@
 """`samvad flows review`: what the classifier makes of the examples, and of a message."""
 
+import asyncio
 from collections.abc import Iterator
 
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
+from bot.dialogs.understanding.examples import examples
 from bot.dialogs.understanding.model import Model
 from bot.dialogs.understanding.review import review
-from bot.dialogs.understanding.train import ensure_model
+from bot.dialogs.understanding.shelf import Kind, make
 from bot.i18n import Words
 from bot.settings import Settings
 
@@ -16,7 +18,8 @@ SHOWN = 20
 
 def _model(settings: Settings) -> Model:
     flows = load_flows(actions=ACTIONS, knows=Words.load().has)
-    return Model.read(ensure_model(flows, settings.data_dir.resolve() / "models"))
+    kind: Kind = "meaning" if settings.embeddings else "words"
+    return asyncio.run(make(examples(flows), settings.data_dir.resolve() / "models", kind))
 
 
 def reviewed(settings: Settings) -> Iterator[str]:
@@ -37,7 +40,7 @@ def explained(settings: Settings, text: str) -> Iterator[str]:
     model = _model(settings)
     quick = model.fast(text)
     guess = quick or model.full(text)
-    stage = "by its words" if quick else "by its words and its meaning"
+    stage = "by its words" if quick or model.meaning is None else "by its words and its meaning"
     yield f"{guess.label if guess.sure else 'nothing'}, {stage}"
     for label, probability in guess.ranked:
         yield f"  {probability:.0%} {label}"

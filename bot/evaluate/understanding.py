@@ -13,7 +13,7 @@ import numpy as np
 from bot.dialogs.understanding.embed import embed
 from bot.dialogs.understanding.examples import NONE, Example
 from bot.dialogs.understanding.model import Guess
-from bot.dialogs.understanding.train import CACHE
+from bot.dialogs.understanding.shelf import CACHE
 from bot.dialogs.understanding.train import train as learn
 from bot.errors import InvalidInput
 from bot.evaluate.gold import read_rows, share

@@ -107,8 +107,11 @@ async def guess_message(model: Model, text: str) -> Guess:
 async def _guess(model: Model, text: str) -> Guess:
     """By the words when they suffice; else by the meaning too, off the event loop."""
     guess = model.fast(text)
-    metrics.CLASSIFIED.labels("words" if guess else "embedding").inc()
-    return await asyncio.to_thread(model.full, text) if guess is None else guess
+    by_words = guess is not None or model.meaning is None
+    metrics.CLASSIFIED.labels("words" if by_words else "embedding").inc()
+    if guess is not None:
+        return guess
+    return model.full(text) if by_words else await asyncio.to_thread(model.full, text)
 
 
 def _exactly(

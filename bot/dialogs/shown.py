@@ -13,14 +13,13 @@ from bot.records.money import to_major
 
 
 def shown(slots: Mapping[str, Any], flow: Flow, lang: str) -> dict[str, Any]:
-    """The values of a flow's texts; what is empty, or no single value, is left out."""
+    """The values of a flow's texts; what is no single value says nothing."""
     values: dict[str, Any] = {}
     for slot, value in slots.items():
         step = flow.collect(slot)
         title = _title(step, value, slots) if step is not None and step.type == "choice" else None
         value = title or show_value(step.type if step else "text", value, lang)
-        if value != "" and isinstance(value, str | int | float | Key):
-            values[slot] = value
+        values[slot] = value if isinstance(value, str | int | float | Key) else ""
     return values
 
 

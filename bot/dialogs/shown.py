@@ -13,8 +13,8 @@ from bot.records.money import to_major
 
 
 def shown(slots: Mapping[str, Any], flow: Flow, lang: str) -> dict[str, Any]:
-    """The values of a flow's texts; what is no single value says nothing."""
-    values: dict[str, Any] = {}
+    """The values of a flow's texts; what is not known, or no single value, says nothing."""
+    values: dict[str, Any] = {step.slot: "" for step in flow.collects()}
     for slot, value in slots.items():
         step = flow.collect(slot)
         title = _title(step, value, slots) if step is not None and step.type == "choice" else None

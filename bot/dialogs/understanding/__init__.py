@@ -65,7 +65,8 @@ class Understanding:
 
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
-        learned, state = self._learned, load(turn)
+        learned = self._learned
+        state = load(turn, learned.flows)
         before = state.spoken or turn.customer.lang or ""
         exact, rest = _exactly(learned.exact, turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))

@@ -22,7 +22,7 @@ from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.model import Guess, Model
 from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, propose
-from bot.dialogs.understanding.reader import read_with_llm
+from bot.dialogs.understanding.reader import read_with_llm, worth_asking
 from bot.i18n import Words
 from bot.llm import LLM
 from bot.messages import InboundMessage
@@ -82,8 +82,8 @@ class Understanding:
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"
-        if self._llm is not None and source == "classifier":
-            heard = await read_with_llm(self._llm, reading)
+        if self._llm is not None and worth_asking(reading, commands):
+            heard = await read_with_llm(self._llm, learned.model, reading)
             if heard:
                 commands, source = heard, "llm"
         return Understood((*exact, *commands), lang, source, round(reading.guess.confidence, 3))

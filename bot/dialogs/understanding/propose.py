@@ -208,7 +208,7 @@ def _elsewhere(reading: Reading, flow: Flow, at_least: float) -> bool:
 
 def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     """New values for slots answered before, when the message says that it corrects, or names its kind."""
-    if step.type == "text" and not _marks_correction(reading.text):
+    if step.type == "text" and not marks_correction(reading.text):
         return ()
     corrections: list[Command] = []
     for given in frame.given:
@@ -216,14 +216,15 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
         if known is None or given == step.slot or known.type == step.type:
             continue
         value = reading.found.fits(known)
-        if value is None and known.early and _marks_correction(reading.text):
+        if value is None and known.early and marks_correction(reading.text):
             value = choice_word(known, reading.text)
         if value is not None and value != frame.slots.get(given):
             corrections.append(Correct(given, value))
     return tuple(corrections)
 
 
-def _marks_correction(text: str) -> bool:
+def marks_correction(text: str) -> bool:
+    """Whether a message begins by taking something back: "no, my name is …"."""
     first = WORD.findall(fold(text))[:4]
     return any(word in _correction_words() for word in first)
 

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         60, description="Messages a minute up to which a sender is answered; 0: any number", ge=0
     )
     flood_account: int = Field(
-        6000, description="The same of all senders to one of our numbers or addresses; 0: any number", ge=0
+        30_000, description="The same of all senders to one of our numbers or addresses; 0: any number", ge=0
     )
     flood_address: int = Field(
         120, description="Web chat: messages a minute taken from one network address; 0: any number", ge=0

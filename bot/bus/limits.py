@@ -29,7 +29,8 @@ _TAKE = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
 local kept = redis.call('HMGET', KEYS[1], 'left', 'at')
 local most, each = tonumber(ARGV[1]), tonumber(ARGV[2])
-local left = math.min(most, (tonumber(kept[1]) or most) + math.max(0, now - (tonumber(kept[2]) or now)) * each)
+local since = math.max(0, now - (tonumber(kept[2]) or now))
+local left = math.min(most, (tonumber(kept[1]) or most) + since * each)
 local given = 0
 if left >= tonumber(ARGV[3]) then left = left - tonumber(ARGV[3]); given = 1 end
 redis.call('HSET', KEYS[1], 'left', tostring(left), 'at', string.format('%.3f', now))

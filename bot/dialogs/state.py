@@ -45,7 +45,8 @@ class DialogState:
     in a row that were not understood. `lang` is set when the customer chose it. `dropped` names the flow
     that waited too long; `said` is a message about which we asked back; `after` the flow
     that the last turn ended; `source` the link that brought the customer; `called`: they called, and were
-    told to write instead."""
+    told to write instead; `echo` names what was said last, and `echoes` how often in a row; `abused`: they
+    swore, and were answered."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -58,6 +59,9 @@ class DialogState:
     after: str = ""
     source: str = ""
     called: bool = False
+    echo: str = ""
+    echoes: int = 0
+    abused: bool = False
 
     @property
     def top(self) -> Frame | None:
@@ -86,6 +90,9 @@ class DialogState:
             "after": self.after,
             "source": self.source,
             "called": self.called,
+            "echo": self.echo,
+            "echoes": self.echoes,
+            "abused": self.abused,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -116,6 +123,9 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             after=str(stored.get("after") or ""),
             source=str(stored.get("source") or ""),
             called=bool(stored.get("called")),
+            echo=str(stored.get("echo") or ""),
+            echoes=int(stored.get("echoes") or 0),
+            abused=bool(stored.get("abused")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

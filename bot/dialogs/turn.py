@@ -50,9 +50,9 @@ class Turn:
     `state` is what the last plan of this conversation left behind (JSON), {} at first.
     `owner_is_human`: the bot must stay silent. `stopped`: the customer said STOP on this channel.
     `answers_after_stop`: False on SMS, where nothing may leave at all after STOP.
-    `earlier`: the last few lines before these messages, oldest first; only where a language model reads them.
-    `quiet`: too much comes in: nothing but STOP, START and the wish for a person is heard, and nothing is said
-    but the text of the key `notice`, if there is one.
+    `earlier`: the last lines before these messages, oldest first; only where a language model reads them.
+    `quiet`: too much comes in: nothing but STOP, START and the wish for a person is heard, and nothing is
+    said but the text of the key `notice`, if there is one.
     """
 
     now: datetime
@@ -203,6 +203,11 @@ class NoteUnanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteAbuse:
+    """The customer swore: an event that a business can see, and make rules of."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Wake this conversation after `delay` with timer `kind`; one timer per kind and conversation."""
 
@@ -226,6 +231,7 @@ Write = (
     | HandOff
     | RecordConsent
     | NoteUnanswered
+    | NoteAbuse
     | Schedule
     | Unschedule
 )

@@ -27,7 +27,8 @@ from bot.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RETRIES = 1
+RETRIES = 0
+"""The classifier has answered already: nobody waits for a second try."""
 LONGEST_ANSWER = 800
 """Tokens an answer may have."""
 LONGEST_TEXT = 20_000

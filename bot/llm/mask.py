@@ -5,11 +5,12 @@ Sums of money stay: they name nobody, and a message is not understood without th
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 # Also a UPI name, which is an address without a dot.
-_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{2,63}(?:\.[\w-]{1,63})*")
+_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*")
 # Seven digits or more, however they are grouped: phones, cards, accounts, Aadhaar; sums and dates are shorter
 # or have other separators.
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d(?:[\s().-]?\d){6,18}(?![\w])")
@@ -44,11 +45,12 @@ class Mask:
 
     def hide(self, text: str) -> str:
         """The text with `[name-1]`, `[phone-2]`, `[email-3]` in place of names, numbers and addresses."""
-        if self._pattern is not None:
-            text = self._pattern.sub(self._known_place, text)
         for kind, pattern in _PATTERNS:
-            text = pattern.sub(lambda match, kind=kind: self._place(kind, match.group()), text)  # type: ignore[misc]
-        return text
+            text = pattern.sub(partial(self._found, kind), text)
+        return self._pattern.sub(self._known_place, text) if self._pattern is not None else text
+
+    def _found(self, kind: str, match: re.Match[str]) -> str:
+        return self._place(kind, match.group())
 
     def _known_place(self, match: re.Match[str]) -> str:
         return self._place(self._known.get(match.group().casefold(), "value"), match.group())

@@ -10,16 +10,19 @@ here decides or changes a record.
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import metrics
 from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, Understood
 from bot.dialogs.flows.model import Flows
+from bot.dialogs.patience import is_unheard
 from bot.dialogs.state import DialogState, load
 from bot.dialogs.turn import Turn
+from bot.dialogs.understanding.abuse import is_abusive
 from bot.dialogs.understanding.exact import Exact
 from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
+from bot.dialogs.understanding.legible import legible
 from bot.dialogs.understanding.model import Guess, Model
 from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, propose
 from bot.dialogs.understanding.reader import read_with_llm, worth_asking
@@ -65,6 +68,7 @@ class Understanding:
 
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
+        turn = _legible(turn)
         learned, state = self._learned, load(turn)
         before = state.spoken or turn.customer.lang or ""
         exact, rest = _exactly(learned.exact, turn, state)
@@ -75,6 +79,7 @@ class Understanding:
             any(isinstance(command, OptOut | OptIn) for command in exact)
             or not text.strip()
             or _unheard(turn)
+            or is_unheard(turn, state)
         ):
             return Understood(exact, lang, "exact")
         guess = await guess_message(learned.model, text)
@@ -86,7 +91,8 @@ class Understanding:
             heard = await read_with_llm(self._llm, learned.model, reading)
             if heard:
                 commands, source = heard, "llm"
-        return Understood((*exact, *commands), lang, source, round(reading.guess.confidence, 3))
+        confidence = round(reading.guess.confidence, 3)
+        return Understood((*exact, *commands), lang, source, confidence, is_abusive(text))
 
 
 async def guess_message(model: Model, text: str) -> Guess:
@@ -123,6 +129,18 @@ def _exactly(
         else:
             rest.append(message)
     return tuple(commands), rest
+
+
+def _legible(turn: Turn) -> Turn:
+    """The same turn; where its messages play tricks with letters, as they are read."""
+    plain = [(legible(one.text), legible(one.subject)) for one in turn.messages]
+    if plain == [(one.text, one.subject) for one in turn.messages]:
+        return turn
+    read = (
+        replace(one, text=text, subject=subject)
+        for one, (text, subject) in zip(turn.messages, plain, strict=True)
+    )
+    return replace(turn, messages=tuple(read))
 
 
 def _unheard(turn: Turn) -> bool:

@@ -42,7 +42,7 @@ _PRIVATE = frozenset({"name", "address", "order_number", "case_number"})
 
 
 class Refused(ValueError):
-    """A model's answer that is none of our commands; the text says why: shape, count, command, flow, slot, value."""
+    """A model's answer that is none of our commands. Why: shape, count, command, flow, slot or value."""
 
 
 def worth_asking(reading: Reading, commands: tuple[Command, ...]) -> bool:
@@ -60,7 +60,7 @@ def worth_asking(reading: Reading, commands: tuple[Command, ...]) -> bool:
 
 
 async def read_with_llm(llm: LLM, model: Model, reading: Reading) -> tuple[Command, ...]:
-    """What the language model understood; empty when it took too long, made no sense, or does not know either."""
+    """What the language model understood; empty when it took too long, made no sense, or knows no more."""
     nearest = await asyncio.to_thread(model.nearest, reading.text, NEAREST)
     said = await llm.structured(
         "understand", schema_of(reading), private=_private(reading), **_shown(reading, nearest)
@@ -181,7 +181,7 @@ def _start(row: Mapping[str, Any], reading: Reading) -> Command:
 
 
 def _slot(kind: str, row: Mapping[str, Any], reading: Reading) -> Command:
-    """A slot of a running flow, or what a customer says of themselves, with a value that fits and was said."""
+    """A slot of a running flow, or what a customer says of themselves; its value fits and was said."""
     name, value = row.get("name"), row.get("value")
     if not isinstance(name, str):
         raise Refused("slot")

@@ -95,7 +95,7 @@ class Receiver:
             events.append(
                 NewEvent(account, update.event_key, "status", payload, None, update.at, correlation_id=cid)
             )
-        new = await self._store_batch(events, lanes)
+        new = await self._store_batch(events, lanes) if events else 0
         metrics.INBOX.labels(adapter, "new").inc(new)
         metrics.INBOX.labels(adapter, "known").inc(len(events) - new)
         return Accepted(new + sum(told), len(events) - new + len(told) - sum(told))

@@ -223,6 +223,7 @@ async def play(count: int, conversation: Any, understanding: Understanding, flow
     """`count` messages in conversations one after the other."""
     texts = [text for flow in flows.values() for listed in flow.examples.values() for text in listed]
     fuzz, seen = Fuzz(random.Random(SEED), texts), Seen()
+    understanding.model.full("warm")  # the embedding model is loaded by whoever comes first
     for _ in range(0, count, A_CONVERSATION):
         chat: Conversation = conversation(
             channel=fuzz.chance.choice(("webchat", "whatsapp", "sms", "email")),

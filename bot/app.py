@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from bot import metrics
 from bot.adapter import Accepted, Channel
 from bot.bus import Bus
+from bot.bus.limits import Limits
 from bot.channels import CHANNELS, build_channels
 from bot.conversations.channel_account import all_accounts, seed_account
 from bot.conversations.entities import ENTITIES
@@ -29,7 +30,7 @@ from bot.i18n import Words
 from bot.knowledge.answer import Answer
 from bot.knowledge.compose import compose
 from bot.knowledge.library import Library
-from bot.llm import LLM
+from bot.llm import LLM, Call
 from bot.logs import logger
 from bot.media import MediaStore
 from bot.media.links import FileLinks
@@ -52,6 +53,8 @@ from bot.storage.migrate import load_secret, upgrade
 
 _log = logger("app")
 _AGAIN_S = 1.0
+_DAY_S = 86_400.0 * 2
+"""A day's sum is kept past its end, for those whose clock is late."""
 PUBLISHED = "flows"
 """The topic of the notice that flows or their examples are others now."""
 LEARNED = "learned"
@@ -176,14 +179,15 @@ async def open_app(
 
     `redis_url` overrides the setting (the embedded Valkey's socket); `channels` replaces the adapters."""
     async with AsyncExitStack() as stack:
-        bus = Bus(
-            settings.redis_url if redis_url is None else redis_url, LOCAL_TOPICS if serve else frozenset()
-        )
+        url = settings.redis_url if redis_url is None else redis_url
+        bus = Bus(url, LOCAL_TOPICS if serve else frozenset())
+        limits = Limits(url)
+        stack.push_async_callback(limits.close)
         store = await asyncio.to_thread(open_store, settings, bus.post)
         stack.callback(store.close)
         await bus.open()
         stack.push_async_callback(bus.close)
-        app = await _compose(settings, store, bus, channels, stack)
+        app = await _compose(settings, store, bus, limits, channels, stack)
         stack.push_async_callback(app.learner.close)
         for channel in tuple(app.channels.values()):
             stack.push_async_callback(channel.close)
@@ -212,6 +216,7 @@ async def _compose(
     settings: Settings,
     store: Store,
     bus: Bus,
+    limits: Limits,
     channels: Mapping[str, Channel] | None,
     stack: AsyncExitStack,
 ) -> App:
@@ -220,7 +225,12 @@ async def _compose(
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
     learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
-    llm = LLM.from_settings(settings, _count_llm)
+
+    async def spend(day: str, cost: float) -> float:
+        """What a day's questions have cost all processes together."""
+        return await limits.add(f"llm:{day}", cost, _DAY_S)
+
+    llm = LLM.from_settings(settings, _count_llm, spend)
     if llm is not None:
         stack.push_async_callback(llm.close)
     understanding = Understanding(flows, words, await learner.best(flows), llm)
@@ -249,6 +259,7 @@ async def _compose(
         understand=understanding.understand,
         search=search,
         tokens=tokens,
+        limits=limits,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
     )
     # Adapters that were passed in are all there are.
@@ -287,8 +298,12 @@ def _seed(
     return profile, {parts: account for account, parts in all_accounts(tx).items()}
 
 
-def _count_llm(prompt: str, outcome: str, _seconds: float) -> None:
-    metrics.LLM_CALLS.labels(prompt, outcome).inc()
+def _count_llm(call: Call) -> None:
+    metrics.LLM_CALLS.labels(call.prompt, call.outcome).inc()
+    metrics.LLM_SECONDS.labels(call.prompt).observe(call.seconds)
+    metrics.LLM_TOKENS.labels(call.prompt, "in").inc(call.tokens_in)
+    metrics.LLM_TOKENS.labels(call.prompt, "out").inc(call.tokens_out)
+    metrics.LLM_COST.labels(call.prompt).inc(call.cost)
 
 
 async def _watch_articles(app: App) -> None:

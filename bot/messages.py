@@ -35,6 +35,16 @@ def clean(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
+_TURNS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e0fff]+")
+NAME_LIMIT = 200
+
+
+def clean_name(text: str) -> str:
+    """A name of a sender or a file as it is shown: one line, without signs that turn its direction ("gpj.exe"
+    must not look like "exe.jpg") or that nobody sees."""
+    return " ".join(_TURNS.sub(" ", clean(text)).split())[:NAME_LIMIT]
+
+
 class MediaKind(StrEnum):
     """What a customer or agent can attach."""
 
@@ -176,6 +186,8 @@ class InboundMessage:
     call: CallNews | None = None
     source: str = ""
     calendar: str = ""
+    cut: int = 0
+    """Characters of the text that were over the limit, and are not kept."""
 
 
 @dataclass(frozen=True, slots=True)

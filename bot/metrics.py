@@ -19,6 +19,26 @@ REFUSED = Counter("samvad_gate_refusals", "Messages the gate held back", ["reaso
 LLM_CALLS = Counter(
     "samvad_llm_calls", "Calls of the language model, by prompt and outcome", ["prompt", "outcome"]
 )
+LLM_SECONDS = Histogram(
+    "samvad_llm_seconds",
+    "How long calls of the language model took, by prompt",
+    ["prompt"],
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 15),
+)
+LLM_TOKENS = Counter(
+    "samvad_llm_tokens", "Tokens sent to the language model and received", ["prompt", "direction"]
+)
+LLM_COST = Counter(
+    "samvad_llm_cost", "What the language model cost, in the currency of its prices", ["prompt"]
+)
+LLM_REFUSED = Counter(
+    "samvad_llm_refused", "Answers of the language model that were no command of ours, by reason", ["reason"]
+)
+FLOODS = Counter(
+    "samvad_floods", "Turns not answered because too much came in, by what was exceeded", ["limit"]
+)
+UNKEPT = Counter("samvad_unkept_messages", "Messages of a flood that were counted and not kept", ["channel"])
+ABUSE = Counter("samvad_abuse", "Turns with abusive words", ["lang"])
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
 RULE_RUNS = Counter("samvad_rule_runs", "Runs of rules by the state they ended in", ["state"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")

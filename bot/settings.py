@@ -101,10 +101,35 @@ class Settings(BaseSettings):
     llm_timeout_s: float = Field(
         4.0, description="Seconds a turn may wait for the LLM before the plain path answers", gt=0
     )
+    llm_at_once: int = Field(8, description="Questions that the LLM is asked at the same time", gt=0)
+    llm_price_in: float = Field(0.0, description="What the LLM costs for a million tokens sent", ge=0)
+    llm_price_out: float = Field(0.0, description="What the LLM costs for a million tokens received", ge=0)
+    llm_daily_limit: float = Field(
+        0.0, description="What the LLM may cost a day (UTC) before it is no longer asked; 0: anything", ge=0
+    )
 
     embeddings: bool = Field(
         True,
         description="Understand by meaning where words do not suffice; `false` spares 62 MB",
+    )
+
+    flood_sender: int = Field(
+        60, description="Messages a minute up to which a sender is answered; 0: any number", ge=0
+    )
+    flood_account: int = Field(
+        30_000, description="The same of all senders to one of our numbers or addresses; 0: any number", ge=0
+    )
+    flood_address: int = Field(
+        120, description="Web chat: messages a minute taken from one network address; 0: any number", ge=0
+    )
+    flood_kept: int = Field(
+        1000, description="Messages an hour of one sender that are kept; more are counted; 0: all", ge=0
+    )
+    text_limit: int = Field(
+        20_000,
+        description="Characters of a message that are kept; the rest is cut off",
+        ge=1000,
+        le=1_000_000,
     )
 
     api_rate: int = Field(600, description="Requests a minute that one API key may send; 0: any number", ge=0)

@@ -18,7 +18,7 @@ GENERAL = ("created", "updated", "deleted", "restored")
 SPECIAL: dict[str, tuple[str, ...]] = {
     "activities": ("done",),
     "cases": ("reopened", "escalated"),
-    "contacts": ("blocked", "unblocked", "question_unanswered"),
+    "contacts": ("blocked", "unblocked", "question_unanswered", "abusive"),
     "conversations": ("handed_off", "taken_over", "handed_back", "moved", "identified", "escalated"),
     "messages": (
         *("received", "reacted", "edited", "deleted", "written", "file_lost", "file_expired"),

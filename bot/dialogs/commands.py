@@ -131,9 +131,10 @@ Command = (
 @dataclass(frozen=True, slots=True)
 class Understood:
     """What a turn's messages mean. `lang` is the language they were written in (`hi-Latn` for
-    romanised Hindi); `source` is exact, extractor, classifier or llm."""
+    romanised Hindi); `source` is exact, extractor, classifier or llm; `abusive`: they swear."""
 
     commands: tuple[Command, ...]
     lang: str
     source: str
     confidence: float = 1.0
+    abusive: bool = False

@@ -32,10 +32,11 @@ from bot.dialogs.commands import (
 )
 from bot.dialogs.fitting import fit
 from bot.dialogs.flows.model import MEMORY, Collect, Flows
+from bot.dialogs.patience import answer_instead
 from bot.dialogs.running import Steps
 from bot.dialogs.speech import media_words
 from bot.dialogs.state import DialogState
-from bot.dialogs.turn import Choice, Need, Plan, Say, Schedule, Turn
+from bot.dialogs.turn import Choice, Need, NoteAbuse, Plan, Say, Schedule, Turn
 
 BRIEF = 3
 """Words up to which something not understood after STOP is taken as courtesy."""
@@ -59,6 +60,11 @@ def decide(turn: Turn, understood: Understood, flows: Flows) -> Generator[Need, 
         return decision.plan()
     if turn.stopped and (not turn.answers_after_stop or _mere_courtesy(understood, turn, decision.state)):
         return decision.keep()
+    instead = answer_instead(turn, understood, decision.state)
+    if understood.abusive:
+        decision.writes.append(NoteAbuse())
+    if instead is not None:
+        return decision.hold(instead)
     yield from decision.run()
     return decision.plan()
 
@@ -83,6 +89,13 @@ class _Decision(Answering):
     def keep(self) -> Plan:
         """Say nothing; go on from the same state."""
         return Plan(writes=tuple(self.writes), state=self.turn.state, lang=self.lang, flow=self.flow)
+
+    def hold(self, says: tuple[Say, ...]) -> Plan:
+        """Say only this, perhaps nothing; what runs waits."""
+        state = self.state
+        state.at, state.after, state.said = self.turn.now, self.before_flow, self.said
+        state.offered = says[-1].choices if says else state.offered
+        return Plan(says, tuple(self.writes), state.to_json(), self.lang, self.flow)
 
     def plan(self) -> Plan:
         """What was decided."""
@@ -109,11 +122,13 @@ class _Decision(Answering):
         """Apply each command, then go on with the running flow until it asks or ends."""
         commands: list[Command] = list(self.understood.commands)
         words = media_words(self.turn)
+        self.limits_said()
         if not commands and words:
             awaited = self.state.awaited(self.flows)
             if awaited is not None and awaited.type == "text":
                 commands = [SetSlot(awaited.slot, words)]
-            self.say(Say("media.received"))
+            if not self.says:
+                self.say(Say("media.received"))
         elif not commands and any(message.unsupported for message in self.turn.messages):
             called = all(message.unsupported == "call" for message in self.turn.messages)
             if called and self.state.called:
@@ -133,6 +148,13 @@ class _Decision(Answering):
         self.note(asked)
         yield from self.advance()
         yield from self.save_all()
+
+    def limits_said(self) -> None:
+        """Say what of the messages was over a limit."""
+        if any(message.unsupported == "file" for message in self.turn.messages):
+            self.say(Say("media.too_large"))
+        if any(message.cut for message in self.turn.messages):
+            self.say(Say("message.cut"))
 
     def note(self, asked: Collect | None) -> None:
         """Say that something was taken in when it was no answer to the question, which is asked again."""

@@ -63,7 +63,8 @@ class DialogState:
     in a row that were not understood. `lang` is set when the customer chose it. `paused` are flows
     that waited too long, since `paused_at`; `said` is a message about which we asked back; `after` the flow
     that the last turn ended; `source` the link that brought the customer; `called`: they called, and were
-    told to write instead."""
+    told to write instead; `echo` names what was said last, and `echoes` how often in a row; `abused`: they
+    swore, and were answered."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -77,6 +78,9 @@ class DialogState:
     after: str = ""
     source: str = ""
     called: bool = False
+    echo: str = ""
+    echoes: int = 0
+    abused: bool = False
 
     @property
     def top(self) -> Frame | None:
@@ -113,6 +117,9 @@ class DialogState:
             "called": self.called,
             "paused": [frame.to_json() for frame in self.paused],
             "paused_at": self.paused_at.isoformat() if self.paused and self.paused_at else None,
+            "echo": self.echo,
+            "echoes": self.echoes,
+            "abused": self.abused,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -160,6 +167,9 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             called=bool(stored.get("called")),
             paused=[_frame(frame) for frame in stored.get("paused") or ()],
             paused_at=datetime.fromisoformat(paused_at) if paused_at else None,
+            echo=str(stored.get("echo") or ""),
+            echoes=int(stored.get("echoes") or 0),
+            abused=bool(stored.get("abused")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

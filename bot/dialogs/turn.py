@@ -35,6 +35,14 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Something that was said in the conversation before: by the customer, or to them."""
+
+    customer: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """All that understanding and the engine may look at.
 
@@ -42,6 +50,9 @@ class Turn:
     `state` is what the last plan of this conversation left behind (JSON), {} at first.
     `owner_is_human`: the bot must stay silent. `stopped`: the customer said STOP on this channel.
     `answers_after_stop`: False on SMS, where nothing may leave at all after STOP.
+    `earlier`: the last lines before these messages, oldest first; only where a language model reads them.
+    `quiet`: too much comes in: nothing but STOP, START and the wish for a person is heard, and nothing is
+    said but the text of the key `notice`, if there is one.
     """
 
     now: datetime
@@ -56,6 +67,9 @@ class Turn:
     answers_after_stop: bool = True
     article_base_url: str = ""
     """Articles are found at `{article_base_url}/{lang}/{key}`."""
+    earlier: tuple[Line, ...] = ()
+    quiet: bool = False
+    notice: str = ""
 
     @property
     def text(self) -> str:
@@ -189,6 +203,11 @@ class NoteUnanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteAbuse:
+    """The customer swore: an event that a business can see, and make rules of."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Wake this conversation after `delay` with timer `kind`; one timer per kind and conversation."""
 
@@ -212,6 +231,7 @@ Write = (
     | HandOff
     | RecordConsent
     | NoteUnanswered
+    | NoteAbuse
     | Schedule
     | Unschedule
 )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from bot import clock
 from bot.conversations.conversation import CONVERSATION
 from bot.conversations.message import MESSAGE, messages
-from bot.errors import ChannelRejected, SamvadError
+from bot.errors import ChannelRejected, SamvadError, TooLarge
 from bot.logs import logger
 from bot.media import MAX_BYTES
 from bot.media.fitting import playable
@@ -111,7 +111,7 @@ class Files:
         stream = source.fetch_media(media)
         try:
             ref = await self._runtime.media.put_stream(stream, limit.max_bytes if limit else MAX_BYTES)
-        except ChannelRejected:
+        except (ChannelRejected, TooLarge):
             return {**one, "lost": True}
         size = self._runtime.media.path(ref).stat().st_size
         kept = {**one, "ref": ref, "size": size}

@@ -48,7 +48,7 @@ def message_to_json(message: InboundMessage) -> dict[str, Any]:
         data["sender_name"] = message.sender_name
     if message.identities:
         data["identities"] = [[one.kind, one.value, one.verified] for one in message.identities]
-    for name in ("button", "reply_to", "subject", "automatic", "unsupported", "source", "calendar"):
+    for name in ("button", "reply_to", "subject", "automatic", "unsupported", "source", "calendar", "cut"):
         if value := getattr(message, name):
             data[name] = value
     if message.media:
@@ -97,6 +97,7 @@ def message_from_json(
         call=CallNews(*data["call"]) if "call" in data else None,
         source=data.get("source", ""),
         calendar=data.get("calendar", ""),
+        cut=data.get("cut", 0),
     )
 
 
@@ -141,6 +142,7 @@ def extra_of(message: InboundMessage) -> dict[str, Any] | None:
         "automatic",
         "unsupported",
         "source",
+        "cut",
     )
     data = message_to_json(message)
     extra = {name: data[name] for name in keep if name in data}

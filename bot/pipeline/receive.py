@@ -21,6 +21,7 @@ from bot.errors import Unavailable
 from bot.ids import new_id
 from bot.logs import correlation, logger
 from bot.messages import AccountNotice, InboundMessage, Parsed, WebhookRequest
+from bot.pipeline.defence import Defence, trimmed
 from bot.pipeline.payloads import message_to_json, request_to_json, status_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -51,6 +52,7 @@ class Receiver:
         self._store = runtime.store
         self._media = runtime.media
         self._accounts = runtime.accounts
+        self._defence = Defence(runtime)
         self._wake_lane = wake_lane
         self._wake_statuses = wake_statuses
         self._waiting: list[_Batch] = []
@@ -71,8 +73,11 @@ class Receiver:
         for message in parsed.messages:
             account = await self._account(adapter, message.channel, message.account)
             lane = NewLane(account, message.address)
+            if not await self._defence.keeps(lane.id, message):
+                continue
             lanes.append(lane)
-            stored = await self._with_media(message)
+            features, limit = self._runtime.features(account), self._runtime.settings.text_limit
+            stored = await self._with_media(trimmed(message, features, limit))
             events.append(
                 NewEvent(
                     account,
@@ -90,7 +95,7 @@ class Receiver:
             events.append(
                 NewEvent(account, update.event_key, "status", payload, None, update.at, correlation_id=cid)
             )
-        new = await self._store_batch(events, lanes)
+        new = await self._store_batch(events, lanes) if events else 0
         metrics.INBOX.labels(adapter, "new").inc(new)
         metrics.INBOX.labels(adapter, "known").inc(len(events) - new)
         return Accepted(new + sum(told), len(events) - new + len(told) - sum(told))

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.adapter import Channel, Features
 from bot.bus import Bus
+from bot.bus.limits import Limits
 from bot.conversations.channel_account import all_accounts
 from bot.conversations.outbox import NOT_SET_UP
 from bot.crm.business import Profile
@@ -71,6 +72,7 @@ class Runtime:
     search: Callable[[SearchKnowledge], Awaitable[Any]]
     tokens: Tokens
     links: FileLinks
+    limits: Limits = field(default_factory=Limits)
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

@@ -6,6 +6,7 @@ from typing import Any
 from bot import clock, metrics
 from bot.adapter import Channel
 from bot.conversations import inbox
+from bot.conversations.message import thread
 from bot.crm.case import cases_of
 from bot.crm.contact import identities_of
 from bot.crm.lead import SLOTS, open_lead_of
@@ -21,6 +22,7 @@ from bot.dialogs.turn import (
     FindOpenLead,
     HandOff,
     LeadView,
+    Line,
     Need,
     Plan,
     SearchKnowledge,
@@ -31,6 +33,7 @@ from bot.messages import InboundMessage
 from bot.pipeline import invitations
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
 from bot.pipeline.commit import Committed, Decided, commit_turn
+from bot.pipeline.defence import Defence, Verdict
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
 from bot.pipeline.payloads import media_from_json, message_from_json, template_from_json
 from bot.pipeline.runtime import Runtime
@@ -39,6 +42,8 @@ from bot.pipeline.typing import typing
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx
 
+EARLIER = 6
+"""Lines of the conversation that a language model reads before a message."""
 _ONLINE_CACHE_S = 5.0
 _ADDRESSES_CACHE_S, _ADDRESSES_CACHE = 60.0, 20_000
 Addresses = tuple[tuple[str, str, bool], ...]
@@ -50,6 +55,7 @@ class Thought:
     """What a turn has worked out so far; a re-run after a conflict keeps what was understood."""
 
     understood: Understood | None = None
+    verdict: Verdict | None = None
     rows: dict[str, Record] = field(default_factory=dict)
 
 
@@ -59,6 +65,7 @@ class Turns:
     def __init__(self, runtime: Runtime) -> None:
         """`runtime` is shared with the rest of the pipe."""
         self._runtime = runtime
+        self._defence = Defence(runtime)
         self._online: tuple[float, bool] = (0.0, False)
         self._addresses: dict[str, tuple[float, Addresses]] = {}
 
@@ -89,7 +96,11 @@ class Turns:
         state = await self._mail_conversation(state, said)
         if state.conversation is not None and state.conversation["contact_blocked"]:
             return await self._commit(state, Decided(tuple(batch), said), more, BOT)
-        turn = await self._turn(state, said)
+        if thought.verdict is None:
+            thought.verdict = await self._defence.weigh(
+                state.lane["id"], state.lane["channel_account_id"], said
+            )
+        turn = await self._turn(state, said, thought.verdict)
         within(self._runtime.settings.llm_timeout_s)
         async with typing(self._speaker(state, turn), said[-1]):
             if thought.understood is None:
@@ -106,7 +117,7 @@ class Turns:
 
     def _speaker(self, state: LaneState, turn: Turn) -> Channel | None:
         """The channel on which the bot is about to answer; None when it will keep silent."""
-        if turn.owner_is_human or turn.stopped:
+        if turn.owner_is_human or turn.stopped or turn.quiet:
             return None
         adapter, _, _ = self._runtime.account(state.lane["channel_account_id"])
         return self._runtime.channels.get(adapter)
@@ -143,7 +154,7 @@ class Turns:
             )
         return LaneState(state.lane, state.events, found)
 
-    async def _turn(self, state: LaneState, said: tuple[InboundMessage, ...]) -> Turn:
+    async def _turn(self, state: LaneState, said: tuple[InboundMessage, ...], verdict: Verdict) -> Turn:
         runtime, conversation = self._runtime, state.conversation
         profile = runtime.profile
         features = runtime.features(state.lane["channel_account_id"])
@@ -161,7 +172,17 @@ class Turns:
             stopped=state.lane["stopped_at"] is not None,
             answers_after_stop=not features.stop_is_silent,
             article_base_url=f"{runtime.settings.public_url}/help",
+            earlier=await self._earlier(conversation),
+            quiet=verdict.quiet,
+            notice=verdict.notice,
         )
+
+    async def _earlier(self, conversation: Record | None) -> tuple[Line, ...]:
+        """The last lines of the conversation: only a language model reads them."""
+        if conversation is None or not self._runtime.settings.llm_base_url:
+            return ()
+        lines = await self._runtime.store.read(thread, BOT, conversation["id"], EARLIER)
+        return tuple(Line(one["direction"] == "inbound", one["text"]) for one in lines)
 
     async def _identities(self, contact_id: str | None) -> Addresses:
         """The contact's addresses, remembered a while: they tell what need not be asked, and open nothing."""

@@ -111,6 +111,10 @@ def _note_unanswered(tx: Tx, turn: TurnWrites, write: plans.NoteUnanswered) -> N
     tx.event(CONTACT, turn.contact_id, "question_unanswered", None, turn.contact_id)
 
 
+def _note_abuse(tx: Tx, turn: TurnWrites, write: plans.NoteAbuse) -> None:
+    tx.event(CONTACT, turn.contact_id, "abusive", None, turn.contact_id)
+
+
 def _schedule(tx: Tx, turn: TurnWrites, write: plans.Schedule) -> None:
     set_timer(tx, write.kind, turn.conversation_id, tx.now + turn.delays.get(write.kind, write.delay))
 
@@ -128,6 +132,7 @@ WRITES: dict[type, Callable[[Tx, TurnWrites, Any], None]] = {
     plans.HandOff: _hand_off,
     plans.RecordConsent: _record_consent,
     plans.NoteUnanswered: _note_unanswered,
+    plans.NoteAbuse: _note_abuse,
     plans.Schedule: _schedule,
     plans.Unschedule: _unschedule,
 }

@@ -28,6 +28,12 @@ class LLMEmulator(Server):
         """Answer 200 with something that is no completion."""
         self.requests: list[Json] = []
         """Bodies of all calls, refused ones too."""
+        self.knows = ("json_schema", "json_object", "text")
+        """Forms of an answer that it takes: many servers know no schema."""
+        self.refusal = ""
+        """What it says instead of an answer, as a model that will not."""
+        self.usage = (1, 1)
+        """Tokens in and out of each call."""
         self.model = model
         self.api_key = api_key
         self._app.router.add_post("/v1/chat/completions", self._complete)
@@ -63,6 +69,9 @@ class LLMEmulator(Server):
             return _error(401, "Incorrect API key provided")
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             return _error(400, "messages is required")
+        form = (body.get("response_format") or {}).get("type", "text")
+        if form not in self.knows:
+            return _error(400, f"response_format {form} is not supported")
         if self.garbage:
             return web.Response(
                 text='{"choices": [{"message": {"content": "{\\"half', content_type="application/json"
@@ -78,10 +87,18 @@ class LLMEmulator(Server):
                     {
                         "index": 0,
                         "finish_reason": "stop",
-                        "message": {"role": "assistant", "content": text},
+                        "message": {
+                            "role": "assistant",
+                            "content": None if self.refusal else text,
+                            "refusal": self.refusal or None,
+                        },
                     }
                 ],
-                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+                "usage": {
+                    "prompt_tokens": self.usage[0],
+                    "completion_tokens": self.usage[1],
+                    "total_tokens": sum(self.usage),
+                },
             }
         )
 

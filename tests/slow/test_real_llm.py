@@ -120,7 +120,7 @@ def _check(reply: str) -> bool:
 
 async def test_an_object_of_the_schema_or_none(model: Model) -> None:
     outcomes: list[str] = []
-    llm = LLM(model.base_url, "", "smollm2", 30, lambda _prompt, outcome, _seconds: outcomes.append(outcome))
+    llm = LLM(model.base_url, "", "smollm2", 30, lambda call: outcomes.append(call.outcome))
     passage = {"title": "Returns", "heading": "", "text": "You can return a product within 7 days."}
     try:
         for question in QUESTIONS[:3]:

@@ -10,19 +10,22 @@ here decides or changes a record.
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import metrics
 from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, Understood
 from bot.dialogs.flows.model import Flows
+from bot.dialogs.patience import is_unheard
 from bot.dialogs.state import DialogState, load
 from bot.dialogs.turn import Turn
+from bot.dialogs.understanding.abuse import is_abusive
 from bot.dialogs.understanding.exact import Exact
 from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
+from bot.dialogs.understanding.legible import legible
 from bot.dialogs.understanding.model import Guess, Model
 from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, propose
-from bot.dialogs.understanding.reader import read_with_llm
+from bot.dialogs.understanding.reader import read_with_llm, worth_asking
 from bot.i18n import Words
 from bot.llm import LLM
 from bot.messages import InboundMessage
@@ -65,6 +68,7 @@ class Understanding:
 
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
+        turn = _legible(turn)
         learned = self._learned
         state = load(turn, learned.flows)
         before = state.spoken or turn.customer.lang or ""
@@ -76,6 +80,7 @@ class Understanding:
             any(isinstance(command, OptOut | OptIn) for command in exact)
             or not text.strip()
             or _unheard(turn)
+            or is_unheard(turn, state)
         ):
             return Understood(exact, lang, "exact")
         guess = await guess_message(learned.model, text)
@@ -83,11 +88,12 @@ class Understanding:
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"
-        if self._llm is not None and source == "classifier":
-            heard = await read_with_llm(self._llm, reading)
+        if self._llm is not None and worth_asking(reading, commands):
+            heard = await read_with_llm(self._llm, learned.model, reading)
             if heard:
                 commands, source = heard, "llm"
-        return Understood((*exact, *commands), lang, source, round(reading.guess.confidence, 3))
+        confidence = round(reading.guess.confidence, 3)
+        return Understood((*exact, *commands), lang, source, confidence, is_abusive(text))
 
 
 async def guess_message(model: Model, text: str) -> Guess:
@@ -127,6 +133,18 @@ def _exactly(
         else:
             rest.append(message)
     return tuple(commands), rest
+
+
+def _legible(turn: Turn) -> Turn:
+    """The same turn; where its messages play tricks with letters, as they are read."""
+    plain = [(legible(one.text), legible(one.subject)) for one in turn.messages]
+    if plain == [(one.text, one.subject) for one in turn.messages]:
+        return turn
+    read = (
+        replace(one, text=text, subject=subject)
+        for one, (text, subject) in zip(turn.messages, plain, strict=True)
+    )
+    return replace(turn, messages=tuple(read))
 
 
 def _unheard(turn: Turn) -> bool:

@@ -6,6 +6,7 @@ event loop; the call leaves the interpreter free. Nothing else knows the package
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -36,9 +37,16 @@ def _model() -> Any:
 
 def embed(texts: Sequence[str]) -> Vectors:
     """One vector of length one a text. Slow: see above."""
-    short = [" ".join(text.replace("\0", " ").split())[:LONGEST] for text in texts]
+    short = [_bounded(text) for text in texts]
     parts = [_model().query(short[first : first + _BATCH]) for first in range(0, len(short), _BATCH)]
     return np.vstack(parts) if parts else np.zeros((0, SIZE), np.float32)
+
+
+def _bounded(text: str) -> str:
+    """The text as the package takes it. It writes signs that stand for many letters ("ﷺ" is eighteen) beyond
+    the end of its memory unless they are spelled out beforehand: one such message ended the process."""
+    spelled = unicodedata.normalize("NFKC", text[:LONGEST].replace("\0", " "))
+    return " ".join(spelled.split())[:LONGEST]
 
 
 def embed_kept(texts: Sequence[str], file: Path) -> Vectors:

@@ -10,6 +10,7 @@ from bot.crm.address import normal_email, normal_phone
 from bot.errors import InvalidInput, SamvadError
 from bot.messages import Identity, Parsed
 from bot.notices import Notice
+from bot.pipeline.defence import address_name
 from bot.web.keys import APP, VISITOR_TYPES
 from bot.web.widget.files import uploaded
 from bot.web.widget.hub import HUB, PER_S, Page
@@ -33,7 +34,7 @@ async def _store(web_app: web.Application, page: Page, data: Frame | None) -> Fr
     """Store one message of the visitor."""
     app = web_app[APP]
     client_id = data.get("id") if data else None
-    if not web_app[HUB].messages.allow(page.visitor):
+    if not (web_app[HUB].messages.allow(page.visitor) and await _may_write(app, page)):
         text = app.words.say("widget.too_fast", page.lang)
         return {"type": "error", "id": client_id, "code": "too_fast", "text": text, "retry_after": PER_S}
     try:
@@ -47,6 +48,12 @@ async def _store(web_app: web.Application, page: Page, data: Frame | None) -> Fr
         text = app.words.say(key, page.lang)
         return {"type": "error", "id": client_id, "code": error.code, "text": text}
     return {"type": "accepted", "id": client_id}
+
+
+async def _may_write(app: App, page: Page) -> bool:
+    """Whether this network address may: a visitor costs nothing, so that counting visitors is not enough."""
+    most = app.settings.flood_address if page.host else 0
+    return await app.runtime.limits.take(f"address:{address_name(page.host)}", most, 60.0)
 
 
 def _message(app: App, page: Page, data: Frame) -> Parsed:

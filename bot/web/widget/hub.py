@@ -56,6 +56,7 @@ class Page:
         self.lang = lang
         self.identities: tuple[Identity, ...] = ()
         self.name = ""
+        self.host = ""
         self.conversation_id: str | None = None
         self.owner = "bot"
         self.away = False

@@ -7,6 +7,7 @@ stored; whatever leaves to the visitor, or was written in another tab, is pushed
 import asyncio
 import contextlib
 import json
+from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -41,6 +42,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
         page = await _welcome(request.app, link)
         if page is None:
             return link
+        page.host = _host_of(request)
         hub.pages.add(page)
         page.look()  # what came between reading and listening
         pusher = asyncio.create_task(_push(request.app, page))
@@ -53,6 +55,16 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
             await asyncio.gather(pusher, return_exceptions=True)
         await link.close()
     return link
+
+
+def _host_of(request: web.Request) -> str:
+    """The visitor's network address: who connects, or whom the proxy on our side of the internet names. Empty
+    when neither tells: many visitors would be one."""
+    remote = request.remote or ""
+    with contextlib.suppress(ValueError):
+        if ip_address(remote).is_private:
+            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return remote
 
 
 async def _welcome(web_app: web.Application, link: web.WebSocketResponse) -> Page | None:

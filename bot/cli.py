@@ -236,6 +236,19 @@ def flows_check(
     _report(errors, f"{count} flows are fine.")
 
 
+@flows.command("review")
+def flows_review(
+    text: Annotated[
+        str, typer.Argument(help="A message: say how it is understood, and by which examples")
+    ] = "",
+) -> None:
+    """Intents that are taken for one another, weak examples, and why a message is understood as it is."""
+    from bot.commands.understanding import explained, reviewed
+
+    for line in explained(_settings(), text) if text else reviewed(_settings()):
+        print(line)
+
+
 @locale.command("check")
 def locale_check() -> None:
     """Check that every language has every text, with the same placeholders."""
@@ -286,16 +299,22 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, language, payloads, replies, slots")],
+    what: Annotated[
+        str,
+        typer.Argument(help="What to measure: bounces, language, payloads, replies, slots, understanding"),
+    ],
     test: Annotated[
         Path | None,
         typer.Option(help="JSONL with gold; a folder of payloads; for slots SGD dialogues"),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")
     ] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation
 
-    print(run_evaluation(what, {"test": test}))
+    print(run_evaluation(what, {"test": test, "train": train}))
 
 
 def main() -> None:

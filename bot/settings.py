@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         4.0, description="Seconds a turn may wait for the LLM before the plain path answers", gt=0
     )
 
+    embeddings: bool = Field(
+        True,
+        description="Understand by meaning where words do not suffice; `false` spares 62 MB",
+    )
+
     api_rate: int = Field(600, description="Requests a minute that one API key may send; 0: any number", ge=0)
     gather_ms: int | None = Field(
         None, description="Overrides every channel's gather time, milliseconds", ge=0

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
-import yaml
 
 from bot.channels import CHANNELS
 from bot.conversations.entities import ENTITIES
 from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import _FLOW_FIELDS, _KINDS, _STEP_FIELDS, load_flows
-from bot.dialogs.flows.model import SLOT_TYPES
+from bot.dialogs.flows import load_flows
+from bot.dialogs.flows.model import REPAIRS, SLOT_TYPES, Step
+from bot.dialogs.flows.read import FLOW_FIELDS, STEP_FIELDS
 from bot.i18n import Words
 from bot.pipeline.timers import TIMERS
 from bot.pipeline.writes import WRITES
@@ -87,20 +88,26 @@ def test_every_room_of_the_house_is_in_the_developer_guide() -> None:
 
 
 def test_flows_are_explained_as_they_are_read() -> None:
-    text = read("admin")
-    words = {*_KINDS, *_FLOW_FIELDS, *(field for fields in _STEP_FIELDS.values() for field in fields)}
-    assert [word for word in sorted(words | set(SLOT_TYPES) | set(ACTIONS)) if f"`{word}`" not in text] == []
+    text = read("flows")
+    words = {*STEP_FIELDS, *FLOW_FIELDS, *(field for fields in STEP_FIELDS.values() for field in fields)}
+    assert [word for word in sorted({*words, *SLOT_TYPES, *REPAIRS}) if f"`{word}`" not in text] == []
+    assert [action for action in ACTIONS if f"`{action}`" not in read("admin")] == []
 
 
-def test_the_example_flow_loads(tmp_path: Path) -> None:
-    example = re.search(r"```yaml\n(name: .*?)```", read("admin"), re.DOTALL)
-    assert example is not None
-    (tmp_path / "example.yaml").write_text(example[1], "utf-8")
+def test_the_example_flows_load(tmp_path: Path) -> None:
+    examples = re.findall(r"```yaml\n(name: .*?)```", read("flows"), re.DOTALL)
+    for number, example in enumerate(examples):
+        (tmp_path / f"example{number}.yaml").write_text(example, "utf-8")
+    (tmp_path / "open_case.yaml").write_text(
+        (ROOT / "bot/dialogs/flows/open_case.yaml").read_text("utf-8"), "utf-8"
+    )
     known = Words.load().has
     given = set(re.findall(r'^msgid "([\w.]+)"$', read("admin"), re.MULTILINE))
     flows = load_flows(tmp_path, actions=ACTIONS, knows=lambda key: known(key) or key in given)
-    assert len(flows) == 1
-    assert yaml.safe_load(example[1])["name"] in flows
+    assert len(flows) == len(examples) + 1 > 2
+    # One of them shows every kind of step.
+    kinds = {type(step) for step in flows["book_tasting"].steps}
+    assert kinds == set(get_args(Step))
 
 
 def test_timers_writes_and_actions_are_in_the_developer_guide() -> None:

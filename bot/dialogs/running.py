@@ -7,7 +7,7 @@ from typing import Any
 from bot.dialogs import slots as reading
 from bot.dialogs.actions import ACTIONS, Action, Context, Outcome
 from bot.dialogs.commands import Understood
-from bot.dialogs.flows.model import Branch, Collect, Do, Flow, Flows, Goto, Tell
+from bot.dialogs.flows.model import Branch, Collect, Do, Flow, Flows, Goto, Set, Step, Tell
 from bot.dialogs.speech import known_of_customer, media_words, speak_in
 from bot.dialogs.state import Frame, load
 from bot.dialogs.turn import AddIdentity, Choice, Need, SaveContact, Say, Turn, Write
@@ -145,19 +145,21 @@ class Running:
             top.step = yield from self.step(step, top, following)
         self.state.frames.clear()
 
-    def step(
-        self, step: Tell | Do | Branch | Goto, frame: Frame, following: str
-    ) -> Generator[Need, Any, str]:
+    def step(self, step: Step, frame: Frame, following: str) -> Generator[Need, Any, str]:
         """Do a step that asks nothing; the id of the next."""
         if isinstance(step, Branch):
-            return step.then if step.when.holds(frame.slots) else step.otherwise or following
+            holding = (case.then for case in step.cases if case.when.holds(frame.slots))
+            return next(holding, step.otherwise or following)
         if isinstance(step, Goto):
             return step.to
         if isinstance(step, Tell):
             choices = tuple(Choice(id, key) for id, key in step.choices.items())
             self.say(Say(step.key, _shown(frame.slots), choices=choices))
             return following
-        action = ACTIONS.get(step.action)
+        if isinstance(step, Set):
+            frame.slots.update(step.slots)
+            return following
+        action = ACTIONS.get(step.action) if isinstance(step, Do) else None
         if action is not None:
             yield from self.act(action, frame.slots, frame)
         return following

@@ -1,34 +1,27 @@
-"""What a flow is once read: values only. `bot.dialogs.flows` reads them from YAML."""
+"""What a flow is once read: values only. `bot.dialogs.flows.read` reads them from YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, get_args
+
+from bot.dialogs.flows.conditions import Condition
 
 SlotType = Literal[
     "text", "name", "phone", "email", "contact", "money", "quantity", "date", "time", "datetime", "address",
     "order_number", "choice", "yes_no",
 ]  # fmt: skip
-
 SLOT_TYPES: tuple[SlotType, ...] = get_args(SlotType)
 
+Repair = Literal["too_short", "too_long", "too_early", "too_late", "too_little", "too_much", "unreadable"]
+REPAIRS: tuple[Repair, ...] = get_args(Repair)
+"""What may be wrong with an answer."""
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`slot op value`, where op is ==, != or in; or `slot is known` / `slot is unknown`."""
-
-    slot: str
-    op: Literal["==", "!=", "in", "known", "unknown"]
-    value: str | tuple[str, ...] = ""
-
-    def holds(self, slots: Mapping[str, Any]) -> bool:
-        """Whether the slots meet it. Values compare as text; a list compares by its length."""
-        value = slots.get(self.slot)
-        if self.op in ("known", "unknown"):
-            return (value not in (None, "")) == (self.op == "known")
-        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-        if self.op == "in":
-            return text in self.value
-        return (text == self.value) == (self.op == "==")
+END = "end"
+MEMORY = timedelta(hours=24)
+"""How long an unfinished flow waits for its answer, unless it says otherwise."""
+REPEATS = 10
+"""How often one question may come round in one run of a flow, unless it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,12 @@ class Collect:
     `unit`: of a quantity, what it counts ("person"). `looks_back`: a date or time asked for is past ("since
     when is it broken?"), so that "kal" is yesterday. `last`: of several values in one message it takes the
     last, as the end of a stay does. `our_languages`: the choices are language codes, and only those the
-    business speaks are offered."""
+    business speaks are offered.
+
+    Limits: `min` and `max` of a sum in major units, a quantity or a text's length; `after` and `before` a
+    slot or "now", of dates and times; `digits`, how many an answer has. `tries`: answers that do not fit
+    before the flow goes to `otherwise`, or is given up. `repairs`: what is wrong -> locale key, where the
+    usual words do not do. `label`: the key of what the slot is called."""
 
     id: str
     slot: str
@@ -61,6 +59,15 @@ class Collect:
     looks_back: bool = False
     last: bool = False
     our_languages: bool = False
+    min: float | None = None
+    max: float | None = None
+    after: str = ""
+    before: str = ""
+    digits: int = 0
+    tries: int = 0
+    otherwise: str = ""
+    repairs: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,19 @@ class Do:
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """Go to `then` when the condition holds, else on to the next step or `otherwise`."""
+class Case:
+    """One case of a branch: where it goes when its condition holds."""
 
-    id: str
     when: Condition
     then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Go where the first case that holds says, else to `otherwise`, else on to the next step."""
+
+    id: str
+    cases: tuple[Case, ...]
     otherwise: str = ""
 
 
@@ -98,7 +112,47 @@ class Goto:
     to: str
 
 
-Step = Collect | Tell | Do | Branch | Goto
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Put values into slots; None forgets one."""
+
+    id: str
+    slots: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run another flow on top and go on when it ends. `takes`: its slot -> ours, given to it at its start;
+    `gives`: our slot -> its, taken over at its end. `otherwise`: where to go when it was given up."""
+
+    id: str
+    flow: str
+    takes: Mapping[str, str] = field(default_factory=dict)
+    gives: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Ask for a yes before a consequence; its text shows the slots. `otherwise`: where a no leads, after
+    it was asked what is wrong; without it the flow is given up."""
+
+    id: str
+    ask: str
+    otherwise: str = ""
+
+
+Step = Collect | Tell | Do | Branch | Goto | Set | Call | Confirm
+
+
+def targets(step: Step) -> Iterator[str]:
+    """The steps that a step names."""
+    if isinstance(step, Branch):
+        yield from (case.then for case in step.cases)
+    if isinstance(step, Goto):
+        yield step.to
+    if isinstance(step, Branch | Collect | Call | Confirm) and step.otherwise:
+        yield step.otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +163,8 @@ class Flow:
     `questions`: how many it asks in one go before it leaves optional ones for another day.
     `on_change`: an action run once a turn whenever its slots changed.
     `takes_trigger`: the slot that the message which started the flow answers, if it says enough.
+    `remembers`: how long an unfinished run waits before it is offered again instead of going on.
+    `calls_only`: no customer starts it, only another flow. `repeats`: how often one question may come round.
     """
 
     name: str
@@ -122,6 +178,9 @@ class Flow:
     questions: int = 0
     on_change: str = ""
     takes_trigger: str = ""
+    remembers: timedelta = MEMORY
+    calls_only: bool = False
+    repeats: int = REPEATS
     positions: Mapping[str, int] = field(default_factory=dict)
 
     def collects(self) -> tuple[Collect, ...]:
@@ -132,5 +191,33 @@ class Flow:
         """The step that asks for this slot."""
         return next((step for step in self.steps if isinstance(step, Collect) and step.slot == slot), None)
 
+    def label(self, slot: str) -> str:
+        """The key of what a slot is called."""
+        step = self.collect(slot)
+        return "slot.label.text" if step is None else step.label or f"slot.label.{step.type}"
 
-Flows = Mapping[str, Flow]
+
+class Flows(Mapping[str, Flow]):
+    """The flows by name, each in its newest version; `earlier` ones finish what they began."""
+
+    def __init__(
+        self, newest: Mapping[str, Flow], earlier: Mapping[tuple[str, int], Flow] | None = None
+    ) -> None:
+        self._newest = dict(newest)
+        self._earlier = dict(earlier or {})
+
+    def __getitem__(self, name: str) -> Flow:
+        return self._newest[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._newest)
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+    def version(self, name: str, version: int) -> Flow | None:
+        """The flow as a running conversation began it; the newest where that version is kept no more."""
+        newest = self._newest.get(name)
+        if newest is not None and newest.version == version:
+            return newest
+        return self._earlier.get((name, version), newest)

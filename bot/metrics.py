@@ -16,6 +16,7 @@ REFUSED = Counter("samvad_gate_refusals", "Messages the gate held back", ["reaso
 LLM_CALLS = Counter(
     "samvad_llm_calls", "Calls of the language model, by prompt and outcome", ["prompt", "outcome"]
 )
+ORDER_CALLS = Counter("samvad_order_calls", "Questions to the order system, by outcome", ["outcome"])
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
 RULE_RUNS = Counter("samvad_rule_runs", "Runs of rules by the state they ended in", ["state"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")

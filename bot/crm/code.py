@@ -45,8 +45,8 @@ def sent_lately(tx: Tx, address: str) -> int:
 
 
 def keep_code(tx: Tx, conversation_id: str, matter: str, address: str, code_id: str, digest: str) -> None:
-    """Keep a code that is about to leave; older ones for the same matter are dead. Raises VersionConflict when
-    the hour's codes of its address have gone meanwhile."""
+    """Keep a code that is about to leave; older ones for the same matter are dead. Raises VersionConflict
+    when the hour's codes of its address have gone meanwhile."""
     tx.require("create", "codes")
     lock(tx, f"code {address}")
     if sent_lately(tx, address) >= AN_HOURS_CODES:

@@ -1,9 +1,10 @@
-"""When the business is open: "mon-fri 09:30-13:00 16:00-20:00; sat 10:00-14:00", and the days it is closed."""
+"""When the business is open: "mon-fri 09:30-13:00 16:00-20:00; sat 10:00-14:00"; days on which it is not."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from bot.errors import InvalidInput
@@ -46,7 +47,7 @@ def read_week(text: str) -> dict[int, tuple[Span, ...]]:
         if match is None:
             raise InvalidInput(f"{part[:60]!r} are no opening hours; {_HOW}", field="opening_hours")
         spans = tuple(sorted(_span(one) for one in re.split(r"[\s,]+(?=\d)", match[2].strip())))
-        if any(before[1] > after[0] for before, after in zip(spans, spans[1:], strict=False)):
+        if any(before[1] > after[0] for before, after in pairwise(spans)):
             raise InvalidInput(f"{part[:60]!r}: two times overlap; {_HOW}", field="opening_hours")
         for day in _days(match[1]):
             week[day] = spans

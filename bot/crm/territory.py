@@ -81,7 +81,7 @@ CATEGORY: Entity = entity(
     # Of those that flows file records under: they are found again whatever an admin calls them.
     sa.Column("key", sa.String(20)),
     sa.UniqueConstraint("entity", "name"),
-    sa.UniqueConstraint("entity", "key"),
+    sa.Index("uq_categories_key", "entity", "key", unique=True),
     computed=("key",),
     prepare=_prepare_category,
     takes=EVERYTHING,

@@ -1,4 +1,4 @@
-"""Visits that customers book: events of the business's calendar, at times when it is open and somebody is free.
+"""Visits that customers book: events of the calendar, at times when the business is open and somebody free.
 
 Who is free: the users marked `bookable`, whose calendars count; where there are none, as many visits at once
 as the business says.

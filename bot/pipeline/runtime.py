@@ -19,6 +19,7 @@ from bot.i18n import Words
 from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import ChannelName
+from bot.orders import Orders
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
 from bot.records.tokens import Tokens
@@ -71,6 +72,7 @@ class Runtime:
     search: Callable[[SearchKnowledge], Awaitable[Any]]
     tokens: Tokens
     links: FileLinks
+    orders: Orders | None = None
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

@@ -131,7 +131,8 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     if step.type == "text":
         return (
             None
-            if _elsewhere(reading, reading.flows[frame.flow], INTERRUPTS) or not WORDS.search(text)
+            if _elsewhere(reading, reading.flows[frame.flow], INTERRUPTS)
+            or not (WORDS.search(text) or step.digits)
             else text
         )
     if step.type == "yes_no":

@@ -1,7 +1,7 @@
 """The business's order system: one question over HTTP, `GET {url}/orders/{number}` (docs/orders.md).
 
-A customer waits for the answer: it is tried again once, all within one time-out; and a system that fails again
-and again is left alone for a while, so that nobody waits for nothing.
+A customer waits for the answer: it is tried again once, all within one time-out; and a system that fails
+again and again is left alone for a while, so that nobody waits for nothing.
 """
 
 import asyncio

@@ -96,7 +96,9 @@ def _answer(
 
 def _proved_by_channel(tx: Tx, turn: Turn, contact_id: str | None) -> set[Address]:
     """The addresses that are this customer's beyond doubt, on the channel they write on now."""
-    found = {(one.kind, one.value) for message in turn.messages for one in message.identities if one.verified}
+    found: set[Address] = {
+        (one.kind, one.value) for message in turn.messages for one in message.identities if one.verified
+    }
     if contact_id is not None and turn.channel not in ("email", "voice"):
         # By mail each letter is proved or not, and the number a call shows proves nothing.
         found |= {(kind, value) for kind, value, verified in identities_of(tx, contact_id) if verified}

@@ -42,6 +42,8 @@ _NOT_TOLD = frozenset(
         "reason",
         "cases",
         "times",
+        "times_of",
+        "days",
         "visits",
         "visit_id",
         "case_id",
@@ -49,6 +51,9 @@ _NOT_TOLD = frozenset(
         "code_sent",
         "code_state",
         "verified",
+        "time_free",
+        "booked",
+        "orders",
     ]
 )
 """Slots that help a flow along and tell a person nothing."""

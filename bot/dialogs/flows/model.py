@@ -38,9 +38,9 @@ class Collect:
 
     Limits: `min` and `max` of a sum in major units, a quantity or a text's length; `after` and `before` a
     slot or "now", of dates and times; `day_from` names the slot that holds the day of a date and time where
-    only an hour is said (without one it is the next such hour); `digits`, how many an answer has. `tries`: answers that do not fit
-    before the flow goes to `otherwise`, or is given up. `repairs`: what is wrong -> locale key, where the
-    usual words do not do. `label`: the key of what the slot is called."""
+    only an hour is said (without one it is the next such hour); `digits`, how many an answer has. `tries`:
+    answers that do not fit before the flow goes to `otherwise`, or is given up. `repairs`: what is wrong ->
+    locale key, where the usual words do not do. `label`: the key of what the slot is called."""
 
     id: str
     slot: str

@@ -1,5 +1,7 @@
-"""Visits: the business's opening hours and who can be booked; where a visit was booked; one-time codes; keys of
-the categories that flows file cases under."""
+"""Visits: the business's opening hours and who can be booked; where a visit was booked; one-time codes; keys
+of the categories that flows file cases under."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +14,7 @@ depends_on = None
 Id = sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")
 Instant = sa.DateTime(timezone=True).with_variant(sa.String(32), "sqlite")
 
-PROFILE: tuple[tuple[str, sa.types.TypeEngine[object], str], ...] = (
+PROFILE: tuple[tuple[str, Any, str], ...] = (
     ("opening_hours", sa.String(500), "'mon-sat 10:00-19:00'"),
     ("closed_days", sa.String(2000), "''"),
     ("visit_minutes", sa.Integer(), "30"),

@@ -125,7 +125,9 @@ def free_times(
     rules = read_rules(tx)
     first = max(day or tx.now.astimezone(rules.hours.zone).date(), tx.now.astimezone(rules.hours.zone).date())
     if wanted is not None:
-        first = max(first, wanted.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2))
+        near = wanted.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2)
+        last = (tx.now + AHEAD).astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS - 1)
+        first = max(first, min(near, last))
     begin = datetime.combine(first, datetime.min.time(), rules.hours.zone)
     end = begin + timedelta(days=OFFERED_DAYS)
     if calls:

@@ -26,7 +26,8 @@ class SetSlot:
 
 @dataclass(frozen=True, slots=True)
 class Correct:
-    """A new value for a slot answered earlier ("no, my name is …")."""
+    """A new value for a slot answered earlier ("no, my name is …"). None: it is wrong and must be asked
+    again ("the date is wrong")."""
 
     name: str
     value: Any
@@ -35,6 +36,13 @@ class Correct:
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Leave the running flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with the flow that waited too long, or begin it anew."""
+
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ Command = (
     | SetSlot
     | Correct
     | Cancel
+    | Resume
     | Affirm
     | Deny
     | Ask

@@ -9,7 +9,8 @@ Rules that no flow can change stand in `decide`: who owns the conversation, STOP
 from collections.abc import Generator
 from typing import Any
 
-from bot.dialogs.actions import ACTIONS, MENU, answer_question, hand_off
+from bot.dialogs.actions import ACTIONS, MENU, answer_question
+from bot.dialogs.answering import FAILURES, Answering
 from bot.dialogs.commands import (
     Affirm,
     Ask,
@@ -24,18 +25,18 @@ from bot.dialogs.commands import (
     NotUnderstood,
     OptIn,
     OptOut,
+    Resume,
     SetSlot,
     StartFlow,
     Understood,
 )
-from bot.dialogs.flows.model import Collect, Flows
-from bot.dialogs.running import Running, Steps
-from bot.dialogs.speech import media_words, offer
+from bot.dialogs.fitting import fit
+from bot.dialogs.flows.model import MEMORY, Collect, Flows
+from bot.dialogs.running import Steps
+from bot.dialogs.speech import media_words
 from bot.dialogs.state import DialogState
 from bot.dialogs.turn import Choice, Need, Plan, Say, Schedule, Turn
 
-FAILURES = 2
-"""Messages in a row not understood before a person is called."""
 BRIEF = 3
 """Words up to which something not understood after STOP is taken as courtesy."""
 
@@ -74,7 +75,7 @@ def _mere_courtesy(understood: Understood, turn: Turn, state: DialogState) -> bo
     )
 
 
-class _Decision(Running):
+class _Decision(Answering):
     """One turn being decided."""
 
     # --- plans ---------------------------------------------------------------------------------------
@@ -124,6 +125,9 @@ class _Decision(Running):
         if any(not isinstance(command, Chitchat) for command in commands):
             commands = [command for command in commands if not isinstance(command, Chitchat)]
         asked = self.state.awaited(self.flows)
+        if self.state.confirming(self.flows) and any(isinstance(one, SetSlot | Correct) for one in commands):
+            # "Yes, but at six": what is to be confirmed is another thing now.
+            commands = [command for command in commands if not isinstance(command, Affirm | Deny)]
         for command in commands:
             yield from self.apply(command)
         self.note(asked)
@@ -148,16 +152,19 @@ class _Decision(Running):
             self.state.failed = 0
         match command:
             case StartFlow(flow, slots):
-                if not self.start(flow, slots):
+                if not self.takes_up(flow) and not self.start(flow, slots):
                     yield from self.not_understood(self.turn.text)
+            case Resume(anew):
+                if not self.resume(anew):
+                    self.start("greet", {})
             case SetSlot(name, value):
-                yield from self.set_slot(name, value, corrected=False)
+                yield from self.slot(name, value, corrected=False)
             case Correct(name, value):
-                yield from self.set_slot(name, value, corrected=True)
+                yield from self.slot(name, value, corrected=True)
             case Ask(question):
-                yield from self.ask(question)
+                yield from self.ask_knowledge(question)
             case Handoff():
-                self.start("talk_to_person", {})
+                yield from self.give_up("asked")
             case ChangeLanguage(lang):
                 self.start("change_language", {"lang": lang} if lang else {})
             case Chitchat(kind):
@@ -171,22 +178,11 @@ class _Decision(Running):
             case Clarify(names):
                 yield from self.clarify(names)
 
-    def set_slot(self, name: str, value: Any, corrected: bool) -> Steps:
-        """An answer, an early answer, or a correction; without a flow that takes it, a claim."""
-        for frame in reversed(self.state.frames):
-            flow = self.flows[frame.flow]
-            step = flow.collect(name)
-            if step is None:
-                continue
-            had = name in frame.given
-            if self.fill(frame, flow, name, value):
-                self.state.failed = 0
-                if corrected and had:
-                    self.say(Say("slot.corrected"))
-            else:
-                yield from self.fail(step.invalid)
-            return
-        yield from self.stray(name, value)
+    def slot(self, name: str, value: Any, corrected: bool) -> Steps:
+        """A value: for a running flow, else a claim."""
+        taken = yield from self.set_slot(name, value, corrected)
+        if not taken:
+            yield from self.stray(name, value)
 
     def stray(self, name: str, value: Any) -> Steps:
         """A value that no running flow asked for."""
@@ -201,10 +197,11 @@ class _Decision(Running):
         else:
             yield from self.not_understood(self.turn.text)
 
-    def ask(self, question: str) -> Steps:
+    def ask_knowledge(self, question: str) -> Steps:
         """A question: answered, whatever runs; the running flow asks again after it."""
         self.flow = self.flow or "ask_knowledge"
         outcome = yield from self.act(answer_question, {"question": question})
+        self.digressed = True
         if not outcome.unanswered:
             self.state.failed = 0
             return
@@ -226,54 +223,22 @@ class _Decision(Running):
             key = kind if kind in ("greeting", "thanks", "goodbye") else "other"
             self.say(Say(f"courtesy.{key}"))
             return
-        dropped = self.flows.get(self.state.dropped)
-        if dropped is not None and dropped.title:
-            self.say(Say("resume.offer", choices=(Choice(f"flow:{dropped.name}", dropped.title), *MENU[2:])))
-            return
-        self.start("greet", {})
+        if not self.offers_resume():
+            self.start("greet", {})
+
+    def takes_up(self, name: str) -> bool:
+        """Asked again for what waits: offer to go on with it, where the flow says that it remembers."""
+        waiting = self.state.paused[0].flow if self.state.paused else ""
+        flow = self.flows.get(waiting)
+        return flow is not None and waiting == name and flow.remembers != MEMORY and self.offers_resume()
 
     def leave_open(self) -> None:
         """Pass over all that the running flow need not know: the customer takes leave."""
         top = self.state.top
         if top is not None:
-            for step in self.flows[top.flow].collects():
+            for step in self.flow_of(top).collects():
                 if step.optional:
                     top.slots.setdefault(step.slot, None)
-
-    def affirm(self) -> Steps:
-        """Yes: to the question of the flow, else to the one thing that was offered."""
-        step = self.state.awaited(self.flows)
-        if step is not None:
-            if step.type == "yes_no":
-                yield from self.set_slot(step.slot, True, corrected=False)
-            return
-        if len(self.state.offered) in (1, 2) and (name := offer(self.state.offered[0])) and self.agreeable():
-            self.start(name, {})
-        elif self.state.offered:
-            self.say(Say("clarify.which", choices=self.state.offered))
-        else:
-            self.say(Say("courtesy.other"))
-
-    def agreeable(self) -> bool:
-        """Whether "yes" to what was offered is clear: one thing, or one and a person instead."""
-        return len(self.state.offered) == 1 or offer(self.state.offered[1]) == "talk_to_person"
-
-    def deny(self) -> Steps:
-        """No: an answer, a slot passed over, or the end of a flow that cannot do without it."""
-        step, top = self.state.awaited(self.flows), self.state.top
-        if step is None or top is None:
-            self.say(Say("courtesy.fine"))
-        elif step.type == "yes_no":
-            yield from self.set_slot(step.slot, False, corrected=False)
-        elif step.optional:
-            top.slots[step.slot] = None
-        else:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """Leave all running flows."""
-        self.say(Say("flow.cancelled" if self.state.frames else "flow.nothing_to_cancel"))
-        self.state.frames.clear()
 
     def clarify(self, names: tuple[str, ...]) -> Steps:
         """Ask which of a few flows was meant: half a failure, so that it is not asked twice in a row."""
@@ -292,9 +257,15 @@ class _Decision(Running):
 
     def not_understood(self, text: str) -> Steps:
         """An article may still answer it; else say so, and after the second time call a person."""
-        step = self.state.awaited(self.flows)
-        if step is not None:
-            yield from self.fail(step.invalid)
+        step, top = self.state.awaited(self.flows), self.state.top
+        if step is not None and top is not None:
+            yield from self.unfit(step, fit(step, text, top.slots, self.turn, self.lang))
+            return
+        sure = self.state.confirming(self.flows)
+        if sure is not None and top is not None:
+            yield from self.fail(sure, Say("confirm.what_is_wrong" if top.doubted else "invalid.yes_no"))
+            return
+        if self.offers_resume():
             return
         if self.goes_on(text):
             return
@@ -306,23 +277,10 @@ class _Decision(Running):
                 return
             # No article: that is our not understanding, not a question to be noted as unanswered.
             self.says, self.writes = says, writes
-        yield from self.fail("")
+        yield from self.fail(None, Say("not_understood", choices=MENU))
 
     def goes_on(self, text: str) -> bool:
         """Right after a case was opened: words that fit nothing else are more of it."""
         if self.before_flow not in ("open_case", "add_to_case") or len(text.split()) < 3:
             return False
         return not self.state.frames and self.start("add_to_case", {"addition": text})
-
-    def fail(self, repair: str) -> Steps:
-        """Count a failure: repair once, then hand over. Counted once a turn."""
-        self.state.failed = self.before + 1
-        if self.state.failed >= FAILURES:
-            yield from self.give_up("not_understood")
-        else:
-            self.say(Say(repair) if repair else Say("not_understood", choices=MENU))
-
-    def give_up(self, reason: str) -> Steps:
-        """Call a person."""
-        self.flow = "talk_to_person"
-        yield from self.act(hand_off, {"reason": reason})

@@ -4,18 +4,34 @@ engine's to say."""
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from bot.dialogs import slots as reading
-from bot.dialogs.actions import ACTIONS, Action, Context, Outcome
+from bot.dialogs.actions import ACTIONS, Action, Context, Outcome, hand_off
 from bot.dialogs.commands import Understood
-from bot.dialogs.flows.model import Branch, Collect, Do, Flow, Flows, Goto, Set, Step, Tell
+from bot.dialogs.fitting import Fit, fit
+from bot.dialogs.flows.model import (
+    END,
+    Branch,
+    Call,
+    Collect,
+    Confirm,
+    Do,
+    Flow,
+    Flows,
+    Goto,
+    Set,
+    Step,
+    Tell,
+)
+from bot.dialogs.shown import shown
+from bot.dialogs.slots import choices
 from bot.dialogs.speech import known_of_customer, media_words, speak_in
-from bot.dialogs.state import Frame, load
+from bot.dialogs.state import Frame, load, running
 from bot.dialogs.turn import AddIdentity, Choice, Need, SaveContact, Say, Turn, Write
 
-DEPTH = 3
+DEPTH = 6
 """Flows inside flows: deeper, the outermost is forgotten."""
 STEPS = 200
 """Steps in one turn, so that a flow that loops without asking ends."""
+YES, NO = Choice("answer:yes", "answer.yes"), Choice("answer:no", "answer.no")
 
 Steps = Generator[Need, Any, None]
 
@@ -27,7 +43,7 @@ class Running:
         self.turn = turn
         self.understood = understood
         self.flows = flows
-        self.state = load(turn)
+        self.state = load(turn, flows)
         self.before = self.state.failed
         self.before_flow, self.state.after = self.state.after, ""
         self.said, self.state.said = self.state.said, ""
@@ -37,25 +53,32 @@ class Running:
         self.known = known_of_customer(turn)
         self.changed: set[str] = set()
         self.flow = ""
-        self.state.frames = [frame for frame in self.state.frames if self._runs(frame)]
+        self.repair: tuple[Collect | Confirm, Say] | None = None
+        self.digressed = False
+        self.state.frames = [frame for frame in self.state.frames if running(frame, flows) is not None]
 
-    def _runs(self, frame: Frame) -> bool:
-        """A frame of another version of its flow goes on when its step is still there."""
-        flow = self.flows.get(frame.flow)
-        return flow is not None and frame.step in flow.positions
+    def flow_of(self, frame: Frame) -> Flow:
+        """The flow of a frame that runs."""
+        flow = self.flows.version(frame.flow, frame.version)
+        assert flow is not None, "frames without a flow are dropped when the turn begins"
+        return flow
 
     def say(self, say: Say) -> None:
         """Add a text, once."""
         if say not in self.says:
             self.says.append(say)
 
+    # --- beginning and filling -----------------------------------------------------------------------
+
     def start(self, name: str, slots: Mapping[str, Any]) -> bool:
         """Begin a flow, go on with it when it runs already, or put it on top of the running one. False when
-        there is no such flow."""
+        there is no such flow, or none that customers start."""
         flow = self.flows.get(name)
-        if flow is None or not flow.steps:
+        if flow is None or not flow.steps or flow.calls_only:
             return False
         self.flow = name
+        if self.state.paused and self.state.paused[0].flow == name:
+            self.state.paused = []
         while any(frame.flow == name for frame in self.state.frames[:-1]):
             self.state.frames.pop()
         top = self.state.top
@@ -66,26 +89,38 @@ class Running:
             # The answer to "which of these?": what was said before is what the flow is about.
             slots = {flow.takes_trigger: self.said, **slots}
         for slot, value in slots.items():
-            self.fill(top, flow, slot, value)
+            self.fill(top, self.flow_of(top), slot, value)
         return True
 
-    def fill(self, frame: Frame, flow: Flow, slot: str, value: Any) -> bool:
-        """Put a value that fits into a slot; what the customer says of themselves is saved at once."""
+    def fill(self, frame: Frame, flow: Flow, slot: str, value: Any) -> Fit:
+        """Put a value that fits into a slot; what the customer says of themselves is saved at once. What is
+        corrected after it was used is used again: the flow goes back to its question and on from there."""
         step = flow.collect(slot)
         if step is None:
             frame.slots[slot] = value
-            return True
-        accepted = reading.accept(step, value, frame.slots, self.turn)
-        if accepted is None:
-            return False
+            return Fit(value)
+        found = fit(step, value, frame.slots, self.turn, self.lang)
+        if found.value is None:
+            return found
+        accepted = found.value
         if step.type == "text" and (media := media_words(self.turn)) and media not in accepted:
             accepted = f"{accepted} {media}"
+        if slot in frame.slots and frame.slots[slot] != accepted:
+            self.rewind(frame, step)
         frame.slots[slot] = accepted
+        frame.tries = 0
         if slot not in frame.given:
             frame.given.append(slot)
         self.changed.add(frame.flow)
         self.save_person(step.type, accepted)
-        return True
+        return found
+
+    def rewind(self, frame: Frame, step: Collect) -> None:
+        """Go back to a question that the innermost flow has behind it."""
+        if frame is self.state.top and step.id in frame.path:
+            last = len(frame.path) - frame.path[::-1].index(step.id)
+            frame.path = frame.path[:last]
+            frame.go(step.id)
 
     def save_person(self, type: str, value: Any) -> None:
         """A name, phone or e-mail typed anywhere is kept: as a claim, never as proof."""
@@ -104,8 +139,8 @@ class Running:
     ) -> Generator[Need, Any, Outcome]:
         """Run an action and take its outcome over."""
         gathered: dict[str, Any] = {}
-        for running in self.state.frames:
-            gathered.update(running.slots)
+        for one in self.state.frames:
+            gathered.update(one.slots)
         given = frozenset(frame.given) if frame else frozenset()
         outcome = yield from action(Context(self.turn, self.lang, slots, given, gathered))
         if outcome.lang:
@@ -118,8 +153,16 @@ class Running:
         if outcome.ends:
             yield from self.save_all()
             self.state.frames.clear()
+            self.state.paused = []
             self.state.failed = 0
         return outcome
+
+    def give_up(self, reason: str) -> Steps:
+        """Call a person."""
+        self.flow = "talk_to_person"
+        yield from self.act(hand_off, {"reason": reason})
+
+    # --- from step to step ---------------------------------------------------------------------------
 
     def advance(self) -> Steps:
         """Go on with the innermost flow until one asks, or none runs."""
@@ -128,22 +171,34 @@ class Running:
             if top is None:
                 return
             self.flow = self.flow or top.flow
-            flow = self.flows[top.flow]
+            flow = self.flow_of(top)
             index = flow.positions.get(top.step)
             if index is None:
                 yield from self.finish(top, flow)
                 continue
             step = flow.steps[index]
-            following = flow.steps[index + 1].id if index + 1 < len(flow.steps) else "end"
-            if isinstance(step, Collect):
-                if self.passes(step, top, flow):
-                    top.step = following
-                    continue
-                yield from self.changes(top, flow)
-                self.question(step, top)
+            if isinstance(step, Collect) and self.passes(step, top, flow):
+                top.path.append(step.id)
+                top.go(after(flow, index))
+                continue
+            if isinstance(step, Collect | Confirm):
+                yield from self.wait(step, top, flow)
                 return
-            top.step = yield from self.step(step, top, following)
-        self.state.frames.clear()
+            to = yield from self.step(step, top, after(flow, index))
+            if to != top.step:
+                top.go(to)
+        # It went round and round without a question: a person sorts it out.
+        yield from self.give_up("failed")
+
+    def wait(self, step: Collect | Confirm, frame: Frame, flow: Flow) -> Steps:
+        """Ask, unless this question has come round too often."""
+        yield from self.changes(frame, flow)
+        if frame.path.count(step.id) >= flow.repeats:
+            yield from self.give_up("not_understood")
+        elif isinstance(step, Confirm):
+            self.ask_yes(step, frame, flow)
+        else:
+            self.question(step, frame, flow)
 
     def step(self, step: Step, frame: Frame, following: str) -> Generator[Need, Any, str]:
         """Do a step that asks nothing; the id of the next."""
@@ -152,41 +207,83 @@ class Running:
             return next(holding, step.otherwise or following)
         if isinstance(step, Goto):
             return step.to
-        if isinstance(step, Tell):
-            choices = tuple(Choice(id, key) for id, key in step.choices.items())
-            self.say(Say(step.key, _shown(frame.slots), choices=choices))
-            return following
         if isinstance(step, Set):
-            frame.slots.update(step.slots)
+            for slot, value in step.slots.items():
+                frame.forget(slot)
+                if value is not None:
+                    frame.slots[slot] = value
+            return following
+        if isinstance(step, Call):
+            frame.path.append(step.id)
+            return step.id if self.call(step, frame) else step.otherwise or END
+        if isinstance(step, Tell):
+            buttons = tuple(Choice(id, key) for id, key in step.choices.items())
+            self.say(Say(step.key, shown(frame.slots, self.flow_of(frame), self.lang), choices=buttons))
             return following
         action = ACTIONS.get(step.action) if isinstance(step, Do) else None
         if action is not None:
             yield from self.act(action, frame.slots, frame)
         return following
 
+    def call(self, step: Call, frame: Frame) -> bool:
+        """Put a called flow on top; this one waits at the step until it has ended."""
+        flow = self.flows.get(step.flow)
+        often = frame.path.count(step.id) > self.flow_of(frame).repeats
+        if flow is None or not flow.steps or often or len(self.state.frames) >= DEPTH:
+            return False
+        slots = {its: frame.slots[ours] for its, ours in step.takes.items() if ours in frame.slots}
+        given = [its for its, ours in step.takes.items() if ours in frame.given]
+        self.state.frames.append(
+            Frame(flow.name, flow.version, flow.steps[0].id, slots, given=given, call=step.id)
+        )
+        return True
+
     def passes(self, step: Collect, frame: Frame, flow: Flow) -> bool:
         """Whether a question need not, or need no longer, be asked."""
         if step.slot in frame.slots:
             return True
-        if step.skip_when_known and step.slot in self.known:
+        if step.skip_when_known and step.slot in self.known and step.id not in frame.path:
             frame.slots[step.slot] = self.known[step.slot]
             return True
         enough = flow.questions and len(frame.asked) >= flow.questions
         return bool(enough and step.optional and step.slot not in frame.asked)
 
-    def question(self, step: Collect, frame: Frame) -> None:
+    # --- asking --------------------------------------------------------------------------------------
+
+    def question(self, step: Collect, frame: Frame, flow: Flow) -> None:
         """Ask; after a repair text in the same turn the question is in it already."""
+        back = step.slot in frame.asked and self.digressed
         if step.slot not in frame.asked:
             frame.asked.append(step.slot)
-        choices = tuple(
+        buttons = tuple(
             Choice(f"slot:{step.slot}={value}", key, text)
-            for value, key, text in reading.choices(step, frame.slots, self.turn)
+            for value, key, text in choices(step, frame.slots, self.turn)
         )
-        if any(say.key == step.invalid for say in self.says):
-            self.says = [say for say in self.says if say.key != step.invalid]
-            self.says.append(Say(step.invalid, choices=choices))
+        self.ask(step, Say(step.ask, shown(frame.slots, flow, self.lang), choices=buttons), back)
+
+    def ask_yes(self, step: Confirm, frame: Frame, flow: Flow) -> None:
+        """Ask for a yes, or what is wrong."""
+        wanted = correctable(frame, flow) if frame.doubted else []
+        named = tuple(Choice(f"again:{slot}", flow.label(slot)) for slot in wanted)
+        if named:
+            leave = Choice("answer:no", "confirm.leave")
+            self.ask(step, Say("confirm.what_is_wrong", choices=(*named, leave)), False)
+        else:
+            asked = Say(step.ask, shown(frame.slots, flow, self.lang), choices=(YES, NO))
+            self.ask(step, asked, self.digressed)
+
+    def ask(self, step: Collect | Confirm, say: Say, back: bool) -> None:
+        """Ask; a text that says what is wrong with its answer asks already, and gets the buttons."""
+        if self.repair is not None and self.repair[0] is step and self.repair[1] in self.says:
+            repair = self.repair[1]
+            self.says.remove(repair)
+            self.says.append(Say(repair.key, repair.values, choices=say.choices))
             return
-        self.say(Say(step.ask, _shown(frame.slots), choices=choices))
+        if back:
+            self.say(Say("back.to_it"))
+        self.say(say)
+
+    # --- ending --------------------------------------------------------------------------------------
 
     def changes(self, frame: Frame, flow: Flow) -> Steps:
         """The flow's `on_change`, once a turn."""
@@ -197,15 +294,61 @@ class Running:
     def save_all(self) -> Steps:
         """What flows learned that are not the innermost, or that are about to be left."""
         for frame in self.state.frames:
-            yield from self.changes(frame, self.flows[frame.flow])
+            yield from self.changes(frame, self.flow_of(frame))
 
     def finish(self, frame: Frame, flow: Flow) -> Steps:
-        """A flow has ended: keep what it learned, and go back to the one below."""
+        """A flow has ended: keep what it learned, and go back to the one below, or that called it."""
         yield from self.changes(frame, flow)
-        if frame in self.state.frames:
-            self.state.frames.remove(frame)
+        if frame not in self.state.frames:
+            return
+        self.state.frames.remove(frame)
+        caller = self.caller(frame)
+        if caller is None:
+            self.digressed = True
+            return
+        below, step = caller
+        for ours, its in step.gives.items():
+            if its in frame.slots:
+                below.slots[ours] = frame.slots[its]
+        calling = self.flow_of(below)
+        below.go(after(calling, calling.positions[step.id]))
+
+    def caller(self, frame: Frame) -> tuple[Frame, Call] | None:
+        """The frame below one that was just left, and its step, if it called that one."""
+        below = self.state.top
+        if below is None or not frame.call or below.step != frame.call:
+            return None
+        flow = self.flow_of(below)
+        index = flow.positions.get(below.step)
+        step = flow.steps[index] if index is not None else None
+        return (below, step) if isinstance(step, Call) else None
+
+    def leave(self, otherwise: str) -> bool:
+        """The innermost flow gets no further at its question: it goes on at `otherwise`, else what called it
+        does at its own. False when nothing is left to go on with: then all flows are over."""
+        while (top := self.state.top) is not None:
+            if otherwise:
+                top.path.append(top.step)
+                top.go(otherwise)
+                return True
+            self.state.frames.remove(top)
+            caller = self.caller(top)
+            if caller is None:
+                break
+            otherwise = caller[1].otherwise
+        self.state.frames.clear()
+        return False
 
 
-def _shown(slots: Mapping[str, Any]) -> dict[str, Any]:
-    """Slots as values of a text: the plain ones."""
-    return {slot: value for slot, value in slots.items() if isinstance(value, str | int) and value != ""}
+def correctable(frame: Frame, flow: Flow) -> list[str]:
+    """The slots behind a flow that the customer can name as wrong."""
+    return [
+        step.slot
+        for step in flow.collects()
+        if step.id in frame.path and frame.slots.get(step.slot) is not None
+    ]
+
+
+def after(flow: Flow, index: int) -> str:
+    """The step that follows on another."""
+    return flow.steps[index + 1].id if index + 1 < len(flow.steps) else END

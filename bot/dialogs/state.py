@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.dialogs.flows.model import Collect, Flows
+from bot.dialogs.flows.model import MEMORY, Collect, Confirm, Flow, Flows
 from bot.dialogs.turn import Choice, Turn
 
-MEMORY = timedelta(hours=24)
-"""How long an unfinished flow waits for its answer."""
+KEPT = timedelta(days=30)
+"""How long a flow that waited too long can still be gone on with."""
 
 
 @dataclass(slots=True)
 class Frame:
     """A running flow. `step` is the id of the step it waits at or goes on from; `given` names the slots
-    that the customer filled; `asked` those it asked for."""
+    that the customer filled; `asked` those it asked for; `path` the questions it has behind it. `call`: the
+    step of the flow below that called it. `tries`: answers that did not fit, at this step. `doubted`: what it
+    wants confirmed was denied, and it asks what is wrong."""
 
     flow: str
     version: int
@@ -26,10 +28,24 @@ class Frame:
     slots: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+    call: str = ""
+    tries: int = 0
+    doubted: bool = False
+
+    def go(self, step: str) -> None:
+        """Go to a step."""
+        self.step, self.tries, self.doubted = step, 0, False
+
+    def forget(self, slot: str) -> None:
+        """As if the slot had never been filled."""
+        self.slots.pop(slot, None)
+        if slot in self.given:
+            self.given.remove(slot)
 
     def to_json(self) -> dict[str, Any]:
-        """As the state stores it."""
-        return {
+        """As the state stores it; what is empty is left out."""
+        stored: dict[str, Any] = {
             "flow": self.flow,
             "version": self.version,
             "step": self.step,
@@ -37,13 +53,15 @@ class Frame:
             "asked": self.asked,
             "given": self.given,
         }
+        more = {"path": self.path, "call": self.call, "tries": self.tries, "doubted": self.doubted}
+        return stored | {key: value for key, value in more.items() if value}
 
 
 @dataclass(slots=True)
 class DialogState:
     """`frames`: running flows, the innermost last. `offered`: choices of the last reply. `failed`: messages
-    in a row that were not understood. `lang` is set when the customer chose it. `dropped` names the flow
-    that waited too long; `said` is a message about which we asked back; `after` the flow
+    in a row that were not understood. `lang` is set when the customer chose it. `paused` are flows
+    that waited too long, since `paused_at`; `said` is a message about which we asked back; `after` the flow
     that the last turn ended; `source` the link that brought the customer; `called`: they called, and were
     told to write instead."""
 
@@ -53,7 +71,8 @@ class DialogState:
     at: datetime | None = None
     lang: str = ""
     spoken: str = ""
-    dropped: str = ""
+    paused: list[Frame] = field(default_factory=list)
+    paused_at: datetime | None = None
     said: str = ""
     after: str = ""
     source: str = ""
@@ -66,12 +85,18 @@ class DialogState:
 
     def awaited(self, flows: Flows) -> Collect | None:
         """The step whose answer the last reply asked for."""
-        if self.top is None or self.top.flow not in flows:
-            return None
-        flow = flows[self.top.flow]
-        index = flow.positions.get(self.top.step)
-        step = flow.steps[index] if index is not None else None
+        step = self._waits_at(flows)
         return step if isinstance(step, Collect) else None
+
+    def confirming(self, flows: Flows) -> Confirm | None:
+        """The step that waits for a yes."""
+        step = self._waits_at(flows)
+        return step if isinstance(step, Confirm) else None
+
+    def _waits_at(self, flows: Flows) -> Any:
+        flow = running(self.top, flows) if self.top else None
+        index = flow.positions.get(self.top.step) if flow and self.top else None
+        return flow.steps[index] if flow and index is not None else None
 
     def to_json(self) -> dict[str, Any]:
         """As `Plan.state` carries it; what is empty is left out."""
@@ -86,23 +111,40 @@ class DialogState:
             "after": self.after,
             "source": self.source,
             "called": self.called,
+            "paused": [frame.to_json() for frame in self.paused],
+            "paused_at": self.paused_at.isoformat() if self.paused and self.paused_at else None,
         }
         return {key: value for key, value in stored.items() if value}
 
 
-def load(turn: Turn) -> DialogState:
-    """The state a turn starts from; what waited over a day is dropped."""
+def running(frame: Frame, flows: Flows) -> Flow | None:
+    """The flow of a frame, in the version it began; another one only while its step is still there."""
+    flow = flows.version(frame.flow, frame.version)
+    return flow if flow is not None and frame.step in {*flow.positions, "end"} else None
+
+
+def load(turn: Turn, flows: Flows) -> DialogState:
+    """The state a turn starts from; flows that waited too long are set aside, and dropped in the end."""
     state = from_json(turn.state)
-    if state.at is not None and _age(turn.now, state.at) > MEMORY:
-        dropped = state.frames[0].flow if state.frames else ""
-        return DialogState(lang=state.lang, spoken=state.spoken, dropped=dropped)
-    return state
+    if state.paused_at is None or _age(turn.now, state.paused_at) > KEPT:
+        state.paused, state.paused_at = [], None
+    if state.at is None:
+        return state
+    known = [flow for frame in state.frames if (flow := running(frame, flows)) is not None]
+    age = _age(turn.now, state.at)
+    if age <= max((flow.remembers for flow in known), default=MEMORY):
+        state.failed = state.failed if age <= MEMORY else 0
+        return state
+    aside = DialogState(lang=state.lang, spoken=state.spoken, paused=state.paused, paused_at=state.paused_at)
+    if known and age <= KEPT:
+        aside.paused, aside.paused_at = state.frames, state.at
+    return aside
 
 
 def from_json(stored: Mapping[str, Any]) -> DialogState:
     """Read a stored state; a fresh one where it cannot be read."""
     try:
-        at = stored.get("at")
+        at, paused_at = stored.get("at"), stored.get("paused_at")
         return DialogState(
             frames=[_frame(frame) for frame in stored.get("frames") or ()],
             offered=tuple(
@@ -116,6 +158,8 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             after=str(stored.get("after") or ""),
             source=str(stored.get("source") or ""),
             called=bool(stored.get("called")),
+            paused=[_frame(frame) for frame in stored.get("paused") or ()],
+            paused_at=datetime.fromisoformat(paused_at) if paused_at else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()
@@ -129,6 +173,10 @@ def _frame(stored: Mapping[str, Any]) -> Frame:
         slots=dict(stored.get("slots") or {}),
         asked=[str(slot) for slot in stored.get("asked") or ()],
         given=[str(slot) for slot in stored.get("given") or ()],
+        path=[str(step) for step in stored.get("path") or ()],
+        call=str(stored.get("call") or ""),
+        tries=int(stored.get("tries") or 0),
+        doubted=bool(stored.get("doubted")),
     )
 
 

@@ -295,7 +295,7 @@ def test_a_flow_waits_a_day_and_is_offered_again_later(conversation: Begin) -> N
     chat.hears(StartFlow("open_case"))
     chat.later(hours=25)
     assert "go on where we stopped" in chat.hears(Chitchat("greeting"))
-    assert chat.buttons[0] == "flow:open_case"
+    assert chat.buttons == ["resume:on", "resume:anew"]
     assert "did not understand" in chat.hears(NotUnderstood("the lid"), text="the lid")
 
 

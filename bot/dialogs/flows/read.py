@@ -33,37 +33,13 @@ FLOW_FIELDS = {
     "name", "version", "description", "audience", "title", "examples", "keywords", "questions",
     "on_change", "takes_trigger", "remembers", "calls_only", "repeats", "steps",
 }  # fmt: skip
+_COLLECT = {
+    "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
+    "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "min", "max", "after",
+    "before", "day_from", "digits", "tries", "otherwise", "repairs", "label",
+}  # fmt: skip
 STEP_FIELDS: Mapping[str, frozenset[str]] = {
-    "collect": frozenset(
-        {
-            "type",
-            "ask",
-            "invalid",
-            "optional",
-            "skip_when_known",
-            "choices",
-            "choices_from",
-            "other",
-            "words",
-            "early",
-            "hints",
-            "reads",
-            "unit",
-            "looks_back",
-            "day_from",
-            "last",
-            "our_languages",
-            "min",
-            "max",
-            "after",
-            "before",
-            "digits",
-            "tries",
-            "otherwise",
-            "repairs",
-            "label",
-        }
-    ),  # fmt: skip
+    "collect": frozenset(_COLLECT),
     "say": frozenset({"choices"}),
     "do": frozenset(),
     "set": frozenset(),

@@ -45,7 +45,7 @@ class Understanding:
 
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
-        state = load(turn)
+        state = load(turn, self._flows)
         before = state.spoken or turn.customer.lang or ""
         exact, rest = self._exactly(turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))

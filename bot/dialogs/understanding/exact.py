@@ -11,10 +11,12 @@ from bot.dialogs.commands import (
     ChangeLanguage,
     Chitchat,
     Command,
+    Correct,
     Deny,
     Handoff,
     OptIn,
     OptOut,
+    Resume,
     SetSlot,
     StartFlow,
 )
@@ -26,6 +28,13 @@ from bot.dialogs.understanding.examples import courtesy
 from bot.i18n import Words
 from bot.knowledge.tokens import WORD, fold, spelled
 from bot.messages import InboundMessage
+
+_PLAIN: Mapping[str, Command] = {
+    "answer:yes": Affirm(),
+    "answer:no": Deny(),
+    "resume:on": Resume(),
+    "resume:anew": Resume(anew=True),
+}
 
 
 class Exact:
@@ -82,8 +91,12 @@ class Exact:
         return {bare(self._words.say(choice.key, lang)) for lang in self._words.languages}
 
     def of_button(self, id: str, offered: tuple[Choice, ...], text: str) -> Command | None:
-        """`flow:NAME`, `slot:NAME=VALUE`, `lang:CODE`, `article:ID`."""
+        """`flow:NAME`, `slot:NAME=VALUE`, `again:NAME`, `answer:yes`, `lang:CODE`, `article:ID`, …"""
         kind, _, rest = id.partition(":")
+        if id in _PLAIN:
+            return _PLAIN[id]
+        if kind == "again":
+            return Correct(rest, None)
         if kind == "flow":
             return self.of_flow(rest, text)
         if kind == "slot" and "=" in rest:

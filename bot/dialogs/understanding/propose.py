@@ -23,8 +23,9 @@ from bot.dialogs.commands import (
 )
 from bot.dialogs.flows.model import Collect, Flow, Flows
 from bot.dialogs.slots import accept, read_name, read_yes_no
-from bot.dialogs.state import DialogState, Frame
+from bot.dialogs.state import DialogState, Frame, running
 from bot.dialogs.turn import Turn
+from bot.dialogs.understanding.corrections import corrected, marks_correction, named_wrong
 from bot.dialogs.understanding.exact import bare
 from bot.dialogs.understanding.examples import courtesy, words_of
 from bot.dialogs.understanding.extract import (
@@ -69,14 +70,24 @@ class Reading:
     @property
     def frame(self) -> Frame | None:
         """The running flow."""
-        return self.state.top if self.state.top and self.state.top.flow in self.flows else None
+        top = self.state.top
+        return top if top is not None and running(top, self.flows) is not None else None
+
+    @property
+    def flow(self) -> Flow:
+        """The flow of the running frame, in the version that it began."""
+        found = running(self.frame, self.flows) if self.frame is not None else None
+        assert found is not None, "asked only while a flow runs"
+        return found
 
 
 def propose(reading: Reading) -> tuple[Command, ...]:
     """The commands of a message."""
     step, frame = reading.state.awaited(reading.flows), reading.frame
     if step is not None and frame is not None:
-        return _answer(reading, step, frame, reading.flows[frame.flow])
+        return _answer(reading, step, frame, reading.flow)
+    if frame is not None and reading.state.confirming(reading.flows) is not None:
+        return _confirm(reading, frame, reading.flow)
     return _request(reading)
 
 
@@ -128,13 +139,11 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     said = bare(text)
     if (step.optional and _passes_over(text)) or not text.strip():
         return None
+    if step.digits and not any(char.isdecimal() for char in text):
+        return None
     if step.type == "text":
-        return (
-            None
-            if _elsewhere(reading, reading.flows[frame.flow], INTERRUPTS)
-            or not (WORDS.search(text) or step.digits)
-            else text
-        )
+        words = step.digits or WORDS.search(text)
+        return text if words and not _elsewhere(reading, reading.flow, INTERRUPTS) else None
     if step.type == "yes_no":
         return read_yes_no(text)
     if step.type == "choice":
@@ -155,7 +164,7 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
 
 def _free_value(reading: Reading, step: Collect, frame: Frame) -> bool:
     """Whether a message may be any words at all: it is short and answers no other question of the flow."""
-    flow = reading.flows[frame.flow]
+    flow = reading.flow
     if step.type == "name" and reading.guess.label == flow.name and reading.guess.confidence >= LIKELY:
         return False
     if not _bare_value(reading) or _late_name(reading, step, frame, flow):
@@ -209,24 +218,37 @@ def _elsewhere(reading: Reading, flow: Flow, at_least: float) -> bool:
 
 def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     """New values for slots answered before, when the message says that it corrects, or names its kind."""
-    if step.type == "text" and not _marks_correction(reading.text):
+    marked = marks_correction(reading.text)
+    if step.type == "text" and not marked:
         return ()
-    corrections: list[Command] = []
-    for given in frame.given:
-        known = flow.collect(given)
-        if known is None or given == step.slot or known.type == step.type:
-            continue
-        value = reading.found.fits(known)
-        if value is None and known.early and _marks_correction(reading.text):
-            value = choice_word(known, reading.text)
-        if value is not None and value != frame.slots.get(given):
-            corrections.append(Correct(given, value))
-    return tuple(corrections)
+    others = tuple(
+        known
+        for slot in frame.given
+        if (known := flow.collect(slot)) is not None and slot != step.slot and known.type != step.type
+    )
+    found = corrected(others, frame.slots, reading.found, reading.text, marked)
+    if found or not marked or step.type == "text":
+        return found
+    wrong = named_wrong([flow.collect(slot) for slot in frame.given if slot != step.slot], reading.text)
+    return (Correct(wrong, None),) if wrong else ()
 
 
-def _marks_correction(text: str) -> bool:
-    first = WORD.findall(fold(text))[:4]
-    return any(word in _correction_words() for word in first)
+def _confirm(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, ...]:
+    """While it waits for a yes: a correction, yes or no, or something else."""
+    text = reading.text
+    steps = tuple(step for step in flow.collects() if frame.slots.get(step.slot) is not None)
+    if found := corrected(steps, frame.slots, reading.found, text, True):
+        return found
+    frame_asks = frame.doubted and len(text.split()) <= SHORT
+    if (marks_correction(text) or frame_asks) and (wrong := named_wrong(steps, text)):
+        return (Correct(wrong, None),)
+    said = read_yes_no(text)
+    if said is not None:
+        return (Affirm() if said else Deny(),)
+    label = reading.guess.label
+    if reading.guess.sure and label not in (flow.name, INFORM):
+        return (_command(label, reading),)
+    return (Ask(text) if is_question(text) else NotUnderstood(text),)
 
 
 # --- with nothing running --------------------------------------------------------------------------
@@ -364,11 +386,6 @@ def _frills() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _skips() -> frozenset[str]:
     return frozenset(bare(word) for word in words_of("skip"))
-
-
-@lru_cache(maxsize=1)
-def _correction_words() -> frozenset[str]:
-    return frozenset(word for phrase in words_of("correction") for word in WORD.findall(fold(phrase)))
 
 
 @lru_cache(maxsize=1)

@@ -115,7 +115,7 @@ def _start(name: str, reading: Reading) -> Command | None:
 def _slot(kind: str, name: str, value: str, reading: Reading) -> Command | None:
     """A slot of a known flow with a value that fits; whether it stands in the message is checked as well."""
     frame = reading.frame
-    flows = [reading.flows[frame.flow]] if frame else list(reading.flows.values())
+    flows = [reading.flow] if frame else list(reading.flows.values())
     step = next((step for flow in flows if (step := flow.collect(name)) is not None), None)
     if step is None or accept(step, value, frame.slots if frame else {}, reading.turn) is None:
         return None

@@ -186,8 +186,8 @@ def _tell_owner(tx: Tx, turn: TurnWrites, visit_id: str, key: str) -> None:
 
 def _book_call(tx: Tx, turn: TurnWrites, write: deeds.BookCall) -> None:
     contact = find(tx, CONTACT, turn.contact_id)
-    name = (contact["name"] if contact else "") or write.phone
-    subject = turn.ours("call.subject", name=name, phone=write.phone)
+    name = contact["name"] if contact else ""
+    subject = " ".join(turn.ours("call.subject", name=name, phone=write.phone).split())
     book_call_back(tx, turn.contact_id, write.call_at, subject, write.about)
 
 

@@ -104,7 +104,7 @@ def opt_in(context: Context) -> Generator[Need, Any, Outcome]:
 
 MENU = (
     Choice("flow:capture_lead", "flow.capture_lead"),
-    Choice("flow:book_appointment", "flow.book_appointment"),
     Choice("flow:open_case", "flow.open_case"),
+    Choice("flow:book_appointment", "flow.book_appointment"),
     Choice("flow:talk_to_person", "flow.talk_to_person"),
 )

@@ -143,6 +143,8 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
         return None
     if step.digits and not any(char.isdecimal() for char in text):
         return None
+    if step.digits and sum(char.isdecimal() for char in text) == step.digits:
+        return text
     if step.type == "text":
         words = step.digits or WORDS.search(text)
         leaves = not step.anything or reading.guess.label in _HEARD_ALWAYS

@@ -28,7 +28,8 @@ from bot.crm.rule import RULE, rule_runs
 from bot.crm.user import add_user
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
-from bot.dialogs.understanding.train import ensure_model
+from bot.dialogs.understanding.examples import examples
+from bot.dialogs.understanding.shelf import make
 from bot.embedded import EmbeddedValkey
 from bot.records.actor import SYSTEM
 from bot.records.change import create_record
@@ -65,8 +66,9 @@ async def _one(name: str, url: str, workers: int, quick: bool, say: Callable[[st
         stack.callback(store.close)
         await asyncio.to_thread(_fill, store, events)
         # Trained once, before the clock runs: a worker's start is none of the rules' work.
-        ensure_model(load_flows(actions=ACTIONS), Path(folder) / "models")
+        await make(examples(load_flows(actions=ACTIONS)), Path(folder) / "models", "words")
         env = {"SAMVAD_DATA_DIR": folder, "SAMVAD_DATABASE_URL": url, "SAMVAD_REDIS_URL": valkey.url}
+        env["SAMVAD_EMBEDDINGS"] = "false"
         crew = _Crew(workers, {**os.environ, **env, "SAMVAD_LOG_LEVEL": "error"}, Path(folder) / "worker.log")
         stack.callback(crew.stop)
         start = time.monotonic()

@@ -20,11 +20,10 @@ from bot.conversations.entities import ENTITIES
 from bot.crm.article import ARTICLE
 from bot.crm.business import Profile, seed_profile
 from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import load_flows
+from bot.dialogs.flows import Flows, load_flows
 from bot.dialogs.turn import SearchKnowledge
 from bot.dialogs.understanding import Understanding
-from bot.dialogs.understanding.model import Model
-from bot.dialogs.understanding.train import ensure_model
+from bot.dialogs.understanding.learner import Learner
 from bot.errors import ConfigurationInvalid, Unavailable
 from bot.i18n import Words
 from bot.knowledge.answer import Answer
@@ -54,6 +53,10 @@ from bot.storage.migrate import load_secret, upgrade
 
 _log = logger("app")
 _AGAIN_S = 1.0
+PUBLISHED = "flows"
+"""The topic of the notice that flows or their examples are others now."""
+LEARNED = "learned"
+"""The topic of the notice that a worker has trained the whole model of the flows."""
 
 
 @dataclass(slots=True)
@@ -70,7 +73,36 @@ class App:
     runtime: Runtime
     connections: Connections
     library: Library
+    understanding: Understanding
+    learner: Learner
     pipe: Pipe | None
+
+    async def flows_changed(self) -> None:
+        """Read the flows anew and serve them, by their words at first; a worker then trains the whole model.
+
+        Every process does so at the notice `PUBLISHED`: who publishes flows posts it after the commit."""
+        flows = await self.store.aside(partial(_read_flows, self.words))
+        model = await self.learner.best(flows)
+        self.understanding.learn(flows, model)
+        self.runtime.flows = flows
+
+    async def learned(self) -> None:
+        """Serve the flows in use with their whole model, if it was trained meanwhile."""
+        flows: Flows = self.runtime.flows
+        if self.unlearned and (model := await self.learner.whole(flows)):
+            self.understanding.learn(flows, model)
+
+    @property
+    def unlearned(self) -> bool:
+        """Whether messages are understood by words alone until the whole model is trained."""
+        return self.learner.lacks(self.understanding.model)
+
+    def learn(self) -> bool:
+        """Begin to train the whole model, and tell every process when it is there. False when there is
+        nothing to learn, or it is being learned here."""
+        return self.unlearned and self.learner.begin(
+            self.runtime.flows, lambda: self.bus.post([Notice(LEARNED, "")])
+        )
 
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
@@ -153,6 +185,7 @@ async def open_app(
         await bus.open()
         stack.push_async_callback(bus.close)
         app = await _compose(settings, store, bus, channels, stack)
+        stack.push_async_callback(app.learner.close)
         for channel in tuple(app.channels.values()):
             stack.push_async_callback(channel.close)
             await channel.open()
@@ -167,6 +200,7 @@ async def open_app(
             app.connections.serve(app.pipe)
         for work in (
             _watch_articles(app),
+            _watch_flows(app),
             _watch_definitions(app),
             _follow_definitions(app),
             app.connections.watch(),
@@ -183,17 +217,17 @@ async def _compose(
     stack: AsyncExitStack,
 ) -> App:
     words = Words.load()
-    flows = load_flows(actions=ACTIONS, knows=words.has)
+    flows = await asyncio.to_thread(_read_flows, words)
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
-    folder = settings.data_dir.resolve() / "models"
-    model = await asyncio.to_thread(lambda: Model.read(ensure_model(flows, folder)))
+    learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
     llm = LLM.from_settings(settings, _count_llm)
     if llm is not None:
         stack.push_async_callback(llm.close)
     orders = Orders.from_settings(settings)
     if orders is not None:
         stack.push_async_callback(orders.close)
+    understanding = Understanding(flows, words, await learner.best(flows), llm)
 
     async def publish(_address: str, _outbox_id: str) -> None:
         """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
@@ -216,7 +250,7 @@ async def _compose(
         channels=adapters,
         accounts=accounts,
         flows=flows,
-        understand=Understanding(flows, words, model, llm).understand,
+        understand=understanding.understand,
         search=search,
         tokens=tokens,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
@@ -235,8 +269,15 @@ async def _compose(
         runtime,
         Connections(runtime, fixed),
         library,
+        understanding,
+        learner,
         None,
     )
+
+
+def _read_flows(words: Words) -> Flows:
+    """The flows that are to be served now. Raises ConfigurationInvalid where one is wrong."""
+    return load_flows(actions=ACTIONS, knows=words.has)
 
 
 def _seed(
@@ -259,6 +300,19 @@ async def _watch_articles(app: App) -> None:
     async for notice in app.bus.listen():
         if notice is None or notice.topic == ARTICLE.notice:
             app.library.changed()
+
+
+async def _watch_flows(app: App) -> None:
+    """Follow what is published and what is learned; what cannot be served leaves the former in use."""
+    async for notice in app.bus.listen(at_once=True):
+        if notice is None or notice.topic in (PUBLISHED, LEARNED):
+            try:
+                if notice is not None and notice.topic == PUBLISHED:
+                    await app.flows_changed()
+                else:
+                    await app.learned()
+            except Exception as error:
+                _log.error("flows_not_learned", error=explain(error))
 
 
 async def _watch_definitions(app: App) -> None:

@@ -224,14 +224,29 @@ def kb_check(folder: Path) -> None:
 
 
 @flows.command("check")
-def flows_check() -> None:
-    """Check every flow; problems name the file, the line and what to do."""
-    from bot.dialogs.actions import ACTIONS
-    from bot.dialogs.flows import load_flows
-    from bot.i18n import Words
+def flows_check(
+    folder: Annotated[Path | None, typer.Argument(help="Your own flows; unset: those that ship.")] = None,
+) -> None:
+    """Check every flow; problems name the file, the line and what to do. Errors end with exit code 1."""
+    from bot.commands.flows import check_flows
 
-    found = load_flows(actions=ACTIONS, knows=Words.load().has)
-    print(f"{len(found)} flows are fine.")
+    errors, warnings, count = check_flows(folder)
+    for line in warnings:
+        print(f"warning: {line}")
+    _report(errors, f"{count} flows are fine.")
+
+
+@flows.command("review")
+def flows_review(
+    text: Annotated[
+        str, typer.Argument(help="A message: say how it is understood, and by which examples")
+    ] = "",
+) -> None:
+    """Intents that are taken for one another, weak examples, and why a message is understood as it is."""
+    from bot.commands.understanding import explained, reviewed
+
+    for line in explained(_settings(), text) if text else reviewed(_settings()):
+        print(line)
 
 
 @locale.command("check")
@@ -284,16 +299,22 @@ def bench(
 
 @cli.command("eval")
 def evaluate(
-    what: Annotated[str, typer.Argument(help="What to measure: bounces, language, payloads, replies, slots")],
+    what: Annotated[
+        str,
+        typer.Argument(help="What to measure: bounces, language, payloads, replies, slots, understanding"),
+    ],
     test: Annotated[
         Path | None,
         typer.Option(help="JSONL with gold; a folder of payloads; for slots SGD dialogues"),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")
     ] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation
 
-    print(run_evaluation(what, {"test": test}))
+    print(run_evaluation(what, {"test": test, "train": train}))
 
 
 def main() -> None:

@@ -11,6 +11,9 @@ TURN_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
 )
 UNDERSTOOD = Counter("samvad_understood", "What understanding was found by", ["source", "lang"])
+CLASSIFIED = Counter(
+    "samvad_classified", "Texts classified, by the stage that answered (words, embedding)", ["stage"]
+)
 SENT = Counter("samvad_sends", "Sends by channel and outcome", ["channel", "outcome"])
 REFUSED = Counter("samvad_gate_refusals", "Messages the gate held back", ["reason"])
 LLM_CALLS = Counter(

@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     orders_timeout_s: float = Field(
         3.0, description="Seconds the order system may take, its retries included", gt=0
     )
+    embeddings: bool = Field(
+        True,
+        description="Understand by meaning where words do not suffice; `false` spares 62 MB",
+    )
 
     api_rate: int = Field(600, description="Requests a minute that one API key may send; 0: any number", ge=0)
     gather_ms: int | None = Field(

@@ -29,6 +29,7 @@ class Running:
             "PYTHONPATH": str(ROOT),
             "SAMVAD_DATA_DIR": str(data),
             "SAMVAD_PORT": str(port),
+            "SAMVAD_EMBEDDINGS": "false",
         }
         self.log = data.parent / "up.log"
         self.process: subprocess.Popen[bytes]

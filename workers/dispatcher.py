@@ -5,6 +5,7 @@ The rows are the truth: what Redis forgets is handed out again when the row's le
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from redis import Redis
@@ -17,12 +18,13 @@ from bot.records import lease
 from bot.records.actor import SYSTEM
 from bot.records.store import Store, explain
 from bot.records.timer import hand_out
-from workers.jobs import fire_timer, housekeeping, mail_notifications
+from workers.jobs import fire_timer, housekeeping, learn, mail_notifications
 
 QUEUE = "samvad"
 EVERY_S = 1.0
 MAIL_EVERY_S = 30.0
 TIDY_EVERY_S = 3600.0
+LEARN_EVERY_S = 30.0
 _LEASE = timedelta(seconds=10)
 _log = logger("dispatcher")
 
@@ -30,13 +32,14 @@ _log = logger("dispatcher")
 class Dispatcher:
     """A thread of the worker process: enqueueing takes milliseconds and must not stand in an event loop."""
 
-    def __init__(self, store: Store, redis: Redis) -> None:
-        """Starts nothing yet."""
+    def __init__(self, store: Store, redis: Redis, unlearned: Callable[[], bool]) -> None:
+        """Starts nothing yet. `unlearned`: whether the flows in use wait for their whole model."""
         self._store = store
+        self._unlearned = unlearned
         self._queue = Queue(QUEUE, connection=redis)
         self._stopping = threading.Event()
         self._holder = process_name()
-        self._last = {"mail": 0.0, "tidy": 0.0}
+        self._last: dict[str, float] = {}
         self._thread = threading.Thread(target=self._work, name="dispatcher", daemon=True)
 
     def open(self) -> None:
@@ -66,11 +69,13 @@ class Dispatcher:
         for row in due:
             # No retry in the queue: a row whose lease ends undone is handed out again.
             self._queue.enqueue(fire_timer, row["id"], result_ttl=60, failure_ttl=3600)
-        for name, job, every in (
-            ("mail", mail_notifications, MAIL_EVERY_S),
-            ("tidy", housekeeping, TIDY_EVERY_S),
-        ):
-            if time.monotonic() - self._last[name] >= every or not self._last[name]:
+        regular = [("mail", mail_notifications, MAIL_EVERY_S), ("tidy", housekeeping, TIDY_EVERY_S)]
+        if self._unlearned():
+            regular.append(("learn", learn, LEARN_EVERY_S))
+        else:
+            self._last.pop("learn", None)  # what is published next is learned at once
+        for name, job, every in regular:
+            if name not in self._last or time.monotonic() - self._last[name] >= every:
                 self._queue.enqueue(job, result_ttl=60)
                 self._last[name] = time.monotonic()
         return len(due)

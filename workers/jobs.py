@@ -34,6 +34,16 @@ def fire_timer(timer_id: str) -> bool:
     return on_app(work)
 
 
+def learn() -> bool:
+    """Begin to train the whole model of the flows in use, beside the other jobs: timers do not wait for it.
+    False when it is there or being trained. Cut off, it is asked for again."""
+
+    async def work(app: App) -> bool:
+        return app.learn()
+
+    return on_app(work)
+
+
 def mail_notifications() -> int:
     """Mail what staff were told and have not been mailed, and invitations; returns how many left."""
 

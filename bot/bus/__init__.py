@@ -74,11 +74,14 @@ class Bus:
                 queue.get_nowait()  # a slow reader loses the oldest; it reads the log, not the notices
             queue.put_nowait(notice)
 
-    async def listen(self) -> AsyncIterator[Notice | None]:
-        """Notices as they come; None every two seconds while other processes cannot be heard."""
+    async def listen(self, *, at_once: bool = False) -> AsyncIterator[Notice | None]:
+        """Notices as they come; None every two seconds while other processes cannot be heard, and `at_once`
+        when it begins to listen: who reads then what it follows misses nothing."""
         queue: asyncio.Queue[Notice | None] = asyncio.Queue(1000)
         self._listeners.add(queue)
         try:
+            if at_once:
+                yield None
             while True:
                 try:
                     yield await asyncio.wait_for(queue.get(), None if self.connected else POLL_S)

@@ -8,6 +8,7 @@ from bot.evaluate.language import evaluate_language
 from bot.evaluate.payloads import evaluate_payloads
 from bot.evaluate.replies import evaluate_replies
 from bot.evaluate.slots import evaluate_slots
+from bot.evaluate.understanding import evaluate_understanding
 
 EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "bounces": evaluate_bounces,
@@ -15,5 +16,6 @@ EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "payloads": evaluate_payloads,
     "replies": evaluate_replies,
     "slots": evaluate_slots,
+    "understanding": evaluate_understanding,
 }
 """name -> function; its keyword arguments are the command's options."""

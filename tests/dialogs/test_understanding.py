@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bot.dialogs.commands import (
@@ -24,11 +22,9 @@ from bot.dialogs.commands import (
     StartFlow,
 )
 from bot.dialogs.slots import find_money, find_phone, read_name
-from bot.dialogs.understanding import Model, Understanding
-from bot.dialogs.understanding.examples import examples
+from bot.dialogs.understanding import Understanding
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.propose import is_question
-from bot.dialogs.understanding.train import _fit, ensure_model, probabilities
 from bot.dialogs.understanding.when import find_when
 
 Understand = Callable[..., Any]
@@ -324,23 +320,6 @@ def test_phones_and_names() -> None:
     assert read_name("I'm Asha Devi") == "Asha Devi"
     assert read_name("मेरा नाम रवि है") == "रवि"
     assert read_name("what is this?") is None and read_name("yes") is None
-
-
-def test_served_scores_are_those_of_scikit_learn(flows: Any, model: Model) -> None:
-    rows = examples(flows)
-    texts = ["I want a fridge", "मेरा फ्रिज खराब है", "hello there friend", "C-1042 status?"]
-    theirs = probabilities(_fit(rows), texts)
-    ours = np.array([model.probabilities(text) for text in texts])
-    assert np.abs(theirs - ours).max() < 1e-3
-
-
-def test_a_model_is_made_once_and_whole(flows: Any, model: Model, tmp_path: Path) -> None:
-    small = {"greet": flows["greet"], "open_case": flows["open_case"], "case_status": flows["case_status"]}
-    file = ensure_model(small, tmp_path)
-    made = file.stat().st_mtime_ns
-    assert ensure_model(small, tmp_path) == file and file.stat().st_mtime_ns == made
-    assert [path.name for path in tmp_path.iterdir()] == [file.name]
-    assert set(Model.read(file).labels) >= {"open_case", "case_status", "greeting"}
 
 
 async def test_a_short_message_is_understood_quickly(understanding: Understanding, conversation: Any) -> None:

@@ -17,7 +17,9 @@ from bot.dialogs.commands import (
     NotUnderstood,
     StartFlow,
 )
+from bot.dialogs.understanding import Model, Understanding
 from bot.dialogs.understanding.examples import examples
+from tests.support.world import trained
 
 HELD_OUT = (
     ("need a geyser for my new flat", "capture_lead"),
@@ -139,6 +141,17 @@ FOREIGN = (
 )
 
 
+@pytest.fixture(scope="module", params=["words", pytest.param("meaning", marks=pytest.mark.slow)])
+def model(request: pytest.FixtureRequest) -> Model:
+    """What serves first, and what serves once it is trained."""
+    return Model.read(trained(request.param))
+
+
+@pytest.fixture(scope="module")
+def understanding(flows: Any, words: Any, model: Model) -> Understanding:
+    return Understanding(flows, words, model)
+
+
 def meaning(command: Command) -> str:
     """One word for what a command means."""
     match command:
@@ -168,10 +181,10 @@ async def test_held_out_messages_are_mostly_understood(
     assert len(wrong) <= 0.15 * len(held_out), wrong
 
 
-async def test_few_foreign_messages_start_anything(understand: Callable[..., Any]) -> None:
+async def test_few_foreign_messages_start_anything(understand: Callable[..., Any], model: Model) -> None:
     taken = []
     for text in FOREIGN:
         got = [meaning(command) for command in (await understand(text)).commands]
         if got != ["none"]:
             taken.append((text, got))
-    assert len(taken) <= 3, taken
+    assert len(taken) <= (3 if model.meaning else 5), taken

@@ -5,6 +5,7 @@ import getpass
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,8 @@ from bot.app import App, open_app
 from bot.commands.people import add_or_equip
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
-from bot.dialogs.understanding.train import ensure_model
+from bot.dialogs.understanding.examples import examples
+from bot.dialogs.understanding.shelf import Kind, file_of, make
 from bot.ids import new_id
 from bot.knowledge.files import import_articles
 from bot.records.actor import SYSTEM
@@ -34,13 +36,18 @@ MODELS = Path(tempfile.gettempdir()) / f"samvad-test-models-{getpass.getuser()}"
 
 
 @cache
-def trained() -> Path:
-    """The file of the model for the shipped flows."""
-    return ensure_model(load_flows(actions=ACTIONS), MODELS)
+def trained(kind: Kind = "words") -> Path:
+    """The file of a model for the shipped flows. Meaning takes too long to learn in quick tests."""
+    rows = examples(load_flows(actions=ACTIONS))
+    with ThreadPoolExecutor(1) as apart:  # whether or not a loop runs in this thread
+        apart.submit(asyncio.run, make(rows, MODELS, kind)).result()
+    return file_of(rows, MODELS, kind)
 
 
 def share_model(data_dir: Path) -> None:
-    """Spare a test's Samvad the training."""
+    """Spare a test's Samvad the training, unless it has models of its own."""
+    if (data_dir / "models").exists():
+        return
     trained()
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / "models").symlink_to(MODELS)
@@ -109,7 +116,7 @@ async def samvad(data_dir: Path, *, articles: bool = True, **given: Any) -> Asyn
     share_model(data_dir)
     share_schema(data_dir)
     port = free_port()
-    given = {"gather_ms": 0, "base_url": f"http://127.0.0.1:{port}", **given}
+    given = {"gather_ms": 0, "embeddings": False, "base_url": f"http://127.0.0.1:{port}", **given}
     settings = load_settings(data_dir=data_dir, port=port, **given)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings, redis_url=given.get("redis_url", "")))

@@ -26,6 +26,7 @@ __all__ = [
     "Step",
     "Tell",
     "load_flows",
+    "read_folder",
 ]
 
 
@@ -39,6 +40,16 @@ def load_flows(
 
     `actions` are the names a step may `do`; `knows(key)` says whether there are words for a key.
     """
+    return read_folder(folder, actions=actions, knows=knows)[0]
+
+
+def read_folder(
+    folder: Path | None = None,
+    *,
+    actions: Iterable[str] | None = None,
+    knows: Callable[[str], bool] | None = None,
+) -> tuple[Flows, dict[str, Reader]]:
+    """As `load_flows`, and by each flow's name what it was read with: its file, the lines of its steps."""
     folder = folder or Path(__file__).parent
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))}
     problems: list[str] = []
@@ -61,4 +72,4 @@ def load_flows(
         problems.append(f"{folder} holds no flows; put *.yaml files there")
     if problems:
         raise ConfigurationInvalid("Please mend these flows:\n" + "\n".join(problems), problems=problems)
-    return Flows(flows)
+    return Flows(flows), {flow.name: reader for reader, flow in read}

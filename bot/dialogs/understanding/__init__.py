@@ -7,9 +7,12 @@ Sources in order: exact, extractors, classifier, and a language model when one i
 here decides or changes a record.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bot import metrics
 from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, Understood
 from bot.dialogs.flows.model import Flows
 from bot.dialogs.state import DialogState, load
@@ -34,20 +37,38 @@ _COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM)
 """What says nothing of the matter when something else does."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What belongs together: a message is read by the flows and the model of one moment."""
+
+    flows: Flows
+    model: Model
+    exact: Exact
+
+
 class Understanding:
     """Holds what is the same for every message. One for the process; safe to share."""
 
     def __init__(self, flows: Flows, words: Words, model: Model, llm: LLM | None = None) -> None:
-        self._flows = flows
-        self._model = model
+        self._words = words
         self._llm = llm
-        self._exact = Exact(flows, words)
+        self.learn(flows, model)
+
+    def learn(self, flows: Flows, model: Model) -> None:
+        """Take these flows and their model in place of the former: from the next message on."""
+        self._learned = _Learned(flows, model, Exact(flows, self._words))
+
+    @property
+    def model(self) -> Model:
+        """The one in use."""
+        return self._learned.model
 
     async def understand(self, turn: Turn) -> Understood:
         """The commands of all gathered messages. Never raises for what a message holds."""
-        state = load(turn, self._flows)
+        learned = self._learned
+        state = load(turn, learned.flows)
         before = state.spoken or turn.customer.lang or ""
-        exact, rest = self._exactly(turn, state)
+        exact, rest = _exactly(learned.exact, turn, state)
         text = "\n".join(filter(None, (_whole(message, state) for message in rest)))
         ours = turn.business.languages
         lang = detect(text or turn.text, ours, before) or ours[0]
@@ -57,7 +78,8 @@ class Understanding:
             or _unheard(turn)
         ):
             return Understood(exact, lang, "exact")
-        reading = Reading(text, lang, extract(text, turn, lang), self.guess(text), turn, state, self._flows)
+        guess = await guess_message(learned.model, text)
+        reading = Reading(text, lang, extract(text, turn, lang), guess, turn, state, learned.flows)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"
@@ -67,32 +89,44 @@ class Understanding:
                 commands, source = heard, "llm"
         return Understood((*exact, *commands), lang, source, round(reading.guess.confidence, 3))
 
-    def guess(self, text: str) -> Guess:
-        """What the classifier says of a text; of a longer one, of the sentence that says most."""
-        whole = self._model.guess(text)
-        split = _SENTENCE if whole.sure and whole.label != INFORM else _CLAUSE
-        parts = [part for part in split.split(text) if part.strip()]
-        if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
-            return whole
-        guesses = [guess for part in parts[:_PARTS] if (guess := self._model.guess(part)).sure]
-        matter = [guess for guess in guesses if guess.label not in _COURTESIES]
-        if matter:
-            return max(matter, key=lambda guess: guess.confidence)
-        # Courtesy only when all of it is: "Hello. <something not understood>" is not a greeting.
-        return guesses[0] if len(guesses) == len(parts) else Guess(whole.ranked, False)
 
-    def _exactly(
-        self, turn: Turn, state: DialogState
-    ) -> tuple[tuple[Command, ...], Sequence[InboundMessage]]:
-        commands: list[Command] = []
-        rest: list[InboundMessage] = []
-        for message in turn.messages:
-            command = None if message.automatic else self._exact.read(message, state)
-            if command is not None:
-                commands.append(command)
-            else:
-                rest.append(message)
-        return tuple(commands), rest
+async def guess_message(model: Model, text: str) -> Guess:
+    """What the classifier says of a text; of a longer one, of the sentence that says most."""
+    whole = await _guess(model, text)
+    split = _SENTENCE if whole.sure and whole.label != INFORM else _CLAUSE
+    parts = [part for part in split.split(text) if part.strip()]
+    if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
+        return whole
+    guesses = [guess for part in parts[:_PARTS] if (guess := await _guess(model, part)).sure]
+    matter = [guess for guess in guesses if guess.label not in _COURTESIES]
+    if matter:
+        return max(matter, key=lambda guess: guess.confidence)
+    # Courtesy only when all of it is: "Hello. <something not understood>" is not a greeting.
+    return guesses[0] if len(guesses) == len(parts) else Guess(whole.ranked, False)
+
+
+async def _guess(model: Model, text: str) -> Guess:
+    """By the words when they suffice; else by the meaning too, off the event loop."""
+    guess = model.fast(text)
+    by_words = guess is not None or model.meaning is None
+    metrics.CLASSIFIED.labels("words" if by_words else "embedding").inc()
+    if guess is not None:
+        return guess
+    return model.full(text) if by_words else await asyncio.to_thread(model.full, text)
+
+
+def _exactly(
+    exact: Exact, turn: Turn, state: DialogState
+) -> tuple[tuple[Command, ...], Sequence[InboundMessage]]:
+    commands: list[Command] = []
+    rest: list[InboundMessage] = []
+    for message in turn.messages:
+        command = None if message.automatic else exact.read(message, state)
+        if command is not None:
+            commands.append(command)
+        else:
+            rest.append(message)
+    return tuple(commands), rest
 
 
 def _unheard(turn: Turn) -> bool:

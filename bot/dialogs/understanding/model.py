@@ -1,21 +1,27 @@
-"""The trained classifier as served: exported weights and numpy, no scikit-learn."""
+"""The trained classifier as served: exported weights and numpy, in two stages.
+
+    guess = model.fast(text) or model.full(text)
+
+`fast` takes a fraction of a millisecond and answers only when it is sure; `full` looks at the sentence's
+embedding as well and is called outside the event loop. A model that has learned words alone has `meaning`
+None: it serves until the whole one is trained, and `full` is then as quick as `fast`.
+"""
 
 import json
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.dialogs.understanding.text import of_word, pieces
+from bot.dialogs.understanding.embed import Vectors, embed
+from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
 
-FORMAT = 1
-_KEPT = 10_000
+FORMAT = 3
+
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,95 +42,208 @@ class Guess:
         return self.ranked[0][1] if self.ranked else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One linear model over the features: weights a label, bias, and the steepness of its probabilities."""
+
+    weights: Numbers
+    bias: Numbers
+    steepness: float
+
+    def scores(self, vector: Vector) -> Numbers:
+        """Of a text; 1 for what is surely meant, -1 for what is surely not."""
+        rows, values = vector
+        return np.asarray(values @ self.weights[rows] + self.bias, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How embeddings are looked at. All of them point nearly the same way, so the mean is taken off; of the
+    rest, the directions in which these examples differ most count a little more."""
+
+    centre: Numbers
+    turn: Numbers
+
+    @classmethod
+    def of(cls, points: Vectors) -> "Lens":
+        """Of the examples' embeddings."""
+        centre = points.mean(axis=0)
+        spread, axes = np.linalg.eigh((points - centre).T @ (points - centre) / len(points))
+        sizes = np.maximum(spread, 0) / max(float(spread.mean()), 1e-12) + 0.1
+        return cls(centre, (axes * sizes**DIRECTION).astype(np.float32))
+
+    def __call__(self, vectors: Vectors) -> Vectors:
+        """Vectors of length one again."""
+        turned = (vectors - self.centre) @ self.turn
+        return np.asarray(turned / (np.linalg.norm(turned, axis=-1, keepdims=True) + 1e-9), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a text means by its embedding: the examples through the lens, what nearness to each says for each
+    label, and the words' part in the answer of both."""
+
+    stage: Stage
+    lens: Lens
+    points: Numbers
+    dual: Numbers
+
+    def nearness(self, text: str) -> Numbers:
+        """To each example, up to 1."""
+        return np.asarray(self.points @ self.lens(embed([text])[0]))
+
+    def scores(self, vector: Vector, text: str) -> Numbers:
+        """Of words and meaning together."""
+        return np.asarray(self.stage.scores(vector) + kernel(self.nearness(text)) @ self.dual, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What the model learned from, and what it makes of each unseen: its label's probability, the rival."""
+
+    texts: tuple[str, ...]
+    labels: NDArray[np.int32]
+    likely: Numbers
+    rivals: NDArray[np.int32]
+
+
+DIRECTION = 0.15
+"""The power by which a direction's spread counts."""
+SHARPNESS = 2.0
+"""How quickly what an example says fades with distance from it."""
+
+
+def kernel(nearness: Numbers) -> Numbers:
+    """What nearness counts."""
+    return np.asarray(np.exp(np.float32(SHARPNESS) * (nearness - np.float32(1))), np.float32)
+
+
 @dataclass(frozen=True)
 class Model:
-    """One linear model: a logistic regression per label over weighted features.
-
-    `at_least` and `ahead` are the rejection rule: a guess is sure when its probability reaches
-    `at_least` and leads the second by `ahead`. Both are chosen in training.
-    """
+    """`at_least` is the one threshold: a guess whose best score is below it is none. A quick guess needs a
+    probability of `fast_at` besides. Both are chosen in training, from the examples alone."""
 
     labels: tuple[str, ...]
-    vocabulary: Mapping[str, int]
-    idf: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    vocabulary: Vocabulary
+    quick: Stage
+    meaning: Meaning | None
+    examples: Examples
     at_least: float
-    ahead: float
-    _kept: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+    fast_at: float
 
-    def probabilities(self, text: str) -> NDArray[np.float64]:
-        """One independent probability per label; all zero for a text of which no feature is known."""
-        words, between = pieces(text)
-        counts = Counter(chain.from_iterable(map(self._rows_of, words)))
-        counts.update(row for feature in between if (row := self.vocabulary.get(feature)) is not None)
-        if not counts:
-            return np.zeros(len(self.labels))
-        rows = np.fromiter(counts, np.intp, len(counts))
-        tf = 1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))
-        values = tf * self.idf[rows]
-        values /= math.sqrt(float(values @ values))
-        scores = values @ self.weights[rows] + self.bias
-        return np.asarray(1.0 / (1.0 + np.exp(-scores)))
+    def fast(self, text: str) -> Guess | None:
+        """What the words alone say; None when that is not enough."""
+        guess = self._by_words(self.vocabulary.vector(text))
+        return guess if guess.sure else None
 
-    def _rows_of(self, word: str) -> tuple[int, ...]:
-        """The known features of a word, kept: customers use the same few thousand."""
-        rows = self._kept.get(word)
-        if rows is None:
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            rows = self._kept[word] = tuple(
-                row for feature in of_word(word) if (row := self.vocabulary.get(feature)) is not None
-            )
-        return rows
+    def full(self, text: str) -> Guess:
+        """What words and meaning say together. Takes tens of milliseconds where meaning was learned."""
+        if not any(char.isalpha() for char in text):
+            return Guess((), False)
+        vector = self.vocabulary.vector(text)
+        if self.meaning is None:
+            return self._by_words(vector)
+        return self._guess(self.meaning.scores(vector, text), self.meaning.stage.steepness)
 
-    def guess(self, text: str) -> Guess:
-        """The three best labels, and whether the best one is sure."""
-        probabilities = self.probabilities(text)
-        best = np.argsort(-probabilities, kind="stable")[:3]
-        ranked = tuple((self.labels[i], float(probabilities[i])) for i in best)
-        return Guess(ranked, self.is_sure([probability for _, probability in ranked]))
+    def nearest(self, text: str, most: int = 3) -> tuple[tuple[str, str, float], ...]:
+        """(example, label, nearness) of those that mean most nearly the same, or read most alike where words
+        alone were learned: why it is understood so."""
+        nearness = self._likeness(text) if self.meaning is None else self.meaning.nearness(text)
+        best = np.argsort(-nearness, kind="stable")[:most]
+        names = (*self.labels, "")
+        return tuple(
+            (self.examples.texts[row], names[self.examples.labels[row]], round(float(nearness[row]), 3))
+            for row in best
+        )
 
-    def is_sure(self, best: Sequence[float]) -> bool:
-        """The threshold rule, on the probabilities of the best two labels."""
-        if not best or best[0] < self.at_least:
-            return False
-        return len(best) < 2 or best[0] - best[1] >= self.ahead
+    def _likeness(self, text: str) -> Numbers:
+        """To each example by the words, up to 1."""
+        rows, values = self.vocabulary.vector(text)
+        dense = np.zeros(len(self.vocabulary))
+        dense[rows] = values
+        owners, known, weights = self._spelled
+        likeness = np.bincount(owners, weights * dense[known], len(self.examples.texts))
+        return likeness.astype(np.float32)
+
+    @cached_property
+    def _spelled(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+        """(example, feature, weight) of all features of all examples; found when first asked for."""
+        vectors = [self.vocabulary.vector(text) for text in self.examples.texts]
+        owners = np.repeat(np.arange(len(vectors)), [len(rows) for rows, _ in vectors])
+        return owners, np.concatenate([rows for rows, _ in vectors]), np.concatenate([v for _, v in vectors])
+
+    def _by_words(self, vector: Vector) -> Guess:
+        return self._guess(self.quick.scores(vector), self.quick.steepness, self.fast_at)
+
+    def _guess(self, scores: Numbers, steepness: float, likely: float = 0.0) -> Guess:
+        best = np.argsort(-scores, kind="stable")[:3]
+        powers = np.exp(steepness * (scores - scores[best[0]]))
+        ranked = tuple((self.labels[row], float(powers[row] / powers.sum())) for row in best)
+        return Guess(ranked, bool(scores[best[0]] >= self.at_least) and ranked[0][1] >= likely)
 
     def save(self, file: Path) -> None:
         """Write it as one `.npz`."""
-        words = json.dumps(
-            {
-                "format": FORMAT,
-                "labels": self.labels,
-                "vocabulary": list(self.vocabulary),
-                "at_least": self.at_least,
-                "ahead": self.ahead,
-            },
-            ensure_ascii=False,
-        ).encode()
+        words: dict[str, Any] = {
+            "format": FORMAT,
+            "labels": self.labels,
+            "texts": self.examples.texts,
+            "numbers": [self.at_least, self.fast_at, self.quick.steepness],
+        }
+        arrays: dict[str, Any] = {
+            "idf": self.vocabulary.idf,
+            **{f"names.{kind}": _packed("\n".join(("", *self.vocabulary.names[kind], ""))) for kind in KINDS},
+            "quick.weights": self.quick.weights,
+            "quick.bias": self.quick.bias,
+            "examples.labels": self.examples.labels,
+            "examples.likely": self.examples.likely,
+            "examples.rivals": self.examples.rivals,
+        }
+        if self.meaning is not None:
+            words["numbers"].append(self.meaning.stage.steepness)
+            arrays |= {
+                "meaning.weights": self.meaning.stage.weights,
+                "meaning.bias": self.meaning.stage.bias,
+                "meaning.centre": self.meaning.lens.centre,
+                "meaning.turn": self.meaning.lens.turn,
+                "meaning.points": self.meaning.points,
+                "meaning.dual": self.meaning.dual,
+            }
         with file.open("wb") as stream:
-            np.savez(
-                stream,
-                words=np.frombuffer(words, np.uint8),
-                idf=self.idf,
-                weights=self.weights,
-                bias=self.bias,
-            )
+            np.savez(stream, words=_packed(json.dumps(words, ensure_ascii=False)), **arrays)
 
     @classmethod
     def read(cls, file: Path) -> "Model":
-        """Read what `save` wrote. Raises ValueError or OSError when it is none of ours."""
+        """Read what `save` wrote. Raises ValueError, BadZipFile or OSError when it is none of ours."""
         with np.load(file, allow_pickle=False) as stored:
             words: dict[str, Any] = json.loads(stored["words"].tobytes())
             if words.get("format") != FORMAT:
-                raise ValueError(f"{file} is of another version; delete it and it is made again")
+                raise ValueError(f"{file} is of another version")
+            at_least, fast_at, steepness, *whole = words["numbers"]
+            names = {kind: stored[f"names.{kind}"].tobytes().decode().split("\n")[1:-1] for kind in KINDS}
             return cls(
                 tuple(words["labels"]),
-                {word: number for number, word in enumerate(words["vocabulary"])},
-                stored["idf"],
-                stored["weights"],
-                stored["bias"],
-                float(words["at_least"]),
-                float(words["ahead"]),
+                Vocabulary(names, stored["idf"]),
+                Stage(stored["quick.weights"], stored["quick.bias"], steepness),
+                _meaning(stored, whole[0]) if whole else None,
+                Examples(
+                    tuple(words["texts"]),
+                    stored["examples.labels"],
+                    stored["examples.likely"],
+                    stored["examples.rivals"],
+                ),
+                at_least,
+                fast_at,
             )
+
+
+def _meaning(stored: Any, steepness: float) -> Meaning:
+    return Meaning(
+        Stage(stored["meaning.weights"], stored["meaning.bias"], steepness),
+        Lens(stored["meaning.centre"], stored["meaning.turn"]),
+        stored["meaning.points"],
+        stored["meaning.dual"],
+    )
+
+
+def _packed(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)

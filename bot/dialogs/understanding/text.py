@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from bot.dialogs.found import digits
@@ -9,6 +10,8 @@ from bot.dialogs.slots import EMAIL
 from bot.knowledge.tokens import WORD, fold
 
 CHARS = range(2, 6)
+STEM = 4
+"""Letters that a word is known by beside its whole."""
 LONGEST = 600
 """Characters of a message that are looked at: mail can be long, and the beginning says what it is about."""
 
@@ -31,26 +34,31 @@ def normal(text: str) -> str:
     return _REPEATED.sub(r"\1\1", text)
 
 
-def features(text: str) -> Iterator[str]:
-    """Character n-grams within words, words, and pairs of words; a question mark counts as a word."""
-    words, between = pieces(text)
-    for word in words:
-        yield from of_word(word)
-    yield from between
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a text is made of: its words, and the features of words and of their beginnings in a row."""
+
+    words: list[str]
+    phrases: list[str]
+    stems: list[str]
 
 
-def pieces(text: str) -> tuple[list[str], list[str]]:
-    """A text's words, and the features that are of no one word."""
+def terms(text: str) -> Terms:
+    """The words of a text, with its pairs of words; a question mark counts as a word."""
     folded = normal(text)
     words: list[str] = WORD.findall(folded)
-    between = [f"w:{before} {word}" for before, word in pairwise(words)]
-    if "?" in folded:
-        between.append("w:?")
-    return words, between
+    # Endings and spellings differ ("karna", "karni"), beginnings hardly do.
+    stems = [word[:STEM] for word in words]
+    asked = ["?"] if "?" in folded else []
+    return Terms(words, words + _pairs(words) + asked, stems + _pairs(stems))
+
+
+def _pairs(words: list[str]) -> list[str]:
+    return [f"{before} {word}" for before, word in pairwise(words)]
 
 
 def of_word(word: str) -> Iterator[str]:
-    """The features of one word, wherever it stands."""
+    """The character n-grams of one word, wherever it stands."""
     padded = f" {word} "
     size = len(padded)
     for n in CHARS:
@@ -59,4 +67,3 @@ def of_word(word: str) -> Iterator[str]:
             break
         for start in range(size - n + 1):
             yield padded[start : start + n]
-    yield f"w:{word}"

@@ -1,196 +1,211 @@
-"""Train the classifier: `python -m bot.dialogs.understanding.train --out FILE`.
+"""Train the classifier: `python -m bot.dialogs.understanding.train FOLDER --cache FILE`.
 
-The only module that imports scikit-learn, and only when it trains: importing it costs a second and 100 MB,
-so the serving process runs this file as a program of its own (`ensure_model`).
+Only this room imports scipy, and only when it trains: `shelf.py` runs this file as a program of its own.
+Everything that is chosen here — how much embeddings say, the steepness of the probabilities, both
+thresholds — is chosen by what the examples score when they are left out.
 """
 
 import argparse
-import logging
 import os
-import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.dialogs.flows.model import Flows
-from bot.dialogs.understanding.examples import Example, digest, examples, from_json, to_json
-from bot.dialogs.understanding.model import Model
-from bot.dialogs.understanding.text import features
+from bot.dialogs.understanding.embed import Vectors, embed_kept
+from bot.dialogs.understanding.examples import NONE, Example, from_json
+from bot.dialogs.understanding.features import Vocabulary
+from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
 from bot.errors import ConfigurationInvalid
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from bot.dialogs.understanding.ridge import Ridge
 
-FOLDS = 4
-STRENGTH = 30.0
-"""Inverse regularisation of each label's regression."""
-FOREIGN_WEIGHT = 0.3
-"""What rejecting a foreign message is worth beside understanding one of ours: less, because a label held out
-for the choice of the threshold is much nearer to the others than what people really write past us."""
-TIMEOUT_S = 300
-
-Scores = NDArray[np.float64]
-
-
-def train(rows: Sequence[Example]) -> Model:
-    """A model of these examples, with its threshold rule."""
-    at_least, ahead = choose_threshold(rows)
-    vectorizer, classifier = _fit(rows)
-    order = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
-    return Model(
-        tuple(str(label) for label in classifier.classes_),
-        {word: number for number, word in enumerate(order)},
-        vectorizer.idf_.astype(np.float32),
-        np.ascontiguousarray(_stack(classifier, "coef_").T.astype(np.float32)),
-        _stack(classifier, "intercept_").ravel().astype(np.float32),
-        at_least,
-        ahead,
-    )
+MOST = 16_000
+"""Examples that are learned from; of more, every so many are left out. Time grows with their cube."""
+SAMPLE = 3000
+"""Of how many examples the share of the embeddings is chosen."""
+SHARES = (0.4, 0.6, 0.8)
+LOST = 0.015
+"""The threshold rule: this part of the examples, rightly judged when left out, may be refused. What is not
+meant for us scores lower than nearly all that is: a small loss, fixed beforehand, needs no example of it."""
+WORSE = 0.001
+"""How much of its rightness the whole may lose by answering quickly."""
+SLOW = 0.45
+"""The part of the examples that may need their embedding: most messages must be answered at once."""
+LIKELY, LIKELY_ALONE = 0.5, 0.6
+"""Words never answer what seems less likely than this; nor, where meaning was not learned, than that."""
+GIVEN, MADE = "examples.json", "model.npz"
+"""The files of FOLDER: what to learn from, and the model."""
+_EVERY = slice(None)
 
 
-def _fit(rows: Sequence[Example]) -> tuple[Any, Any]:
-    """The vectorizer and one logistic regression per label."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    vectorizer = TfidfVectorizer(analyzer=lambda text: list(features(text)), sublinear_tf=True)
-    matrix = vectorizer.fit_transform([row.text for row in rows])
-    # The dual form gives the same weights a hundred times sooner where features outnumber examples.
-    regression = LogisticRegression(
-        C=STRENGTH, solver="liblinear", dual=True, class_weight="balanced", max_iter=1000, random_state=0
-    )
-    classifier = OneVsRestClassifier(regression).fit(matrix, [row.label for row in rows])
-    return vectorizer, classifier
-
-
-def _stack(classifier: Any, name: str) -> Scores:
-    return np.vstack([getattr(one, name) for one in classifier.estimators_])
+def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
+    """A model of these examples by their words, and by their meaning where `cache` keeps their embeddings.
+    Rows labelled NONE are meant for nobody."""
+    lesson = _Lesson.of(rows[:: -(-len(rows) // MOST) or 1])
+    quick = lesson.judged()
+    if cache is None:
+        at_least, _ = _thresholds((quick, quick), lesson)
+        return lesson.model(quick, None, quick, at_least, LIKELY_ALONE)
+    points = embed_kept(lesson.texts, cache)
+    lens = Lens.of(points)
+    points = lens(points)
+    share = min(SHARES, key=lambda share: lesson.loss(points, share))
+    whole = lesson.judged(points, share)
+    meaning = Meaning(lesson.stage(whole, 1 - share), lens, points, whole.ridge.dual * np.float32(share))
+    return lesson.model(quick, meaning, whole, *_thresholds((quick, whole), lesson))
 
 
-def probabilities(fitted: tuple[Any, Any], texts: Sequence[str]) -> Scores:
-    """What scikit-learn itself says, one row a text; unlike its predict_proba not made to sum to one."""
-    vectorizer, classifier = fitted
-    scores = (
-        vectorizer.transform(texts) @ _stack(classifier, "coef_").T + _stack(classifier, "intercept_").ravel()
-    )
-    return np.asarray(1.0 / (1.0 + np.exp(-scores)))
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A solution, what it scores of our examples when each is left out, and the steepness that fits."""
+
+    ridge: "Ridge"
+    scores: Numbers
+    steepness: float
 
 
-def choose_threshold(rows: Sequence[Example]) -> tuple[float, float]:
-    """(at_least, ahead) by cross-validation on the examples alone.
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """The examples as numbers. `labels` is -1, and `ours` false, where an example is meant for nobody."""
 
-    Ours: each fold is judged by a model of the others. Foreign: a group of labels is judged by a model that
-    has never seen them, as what people write that no flow is for.
-    """
-    ours = [part for fold in range(FOLDS) for part in _judge_fold(rows, fold)]
-    foreign = [best for group in range(FOLDS) for best in _judge_foreign(rows, group)]
-    best = max(
-        ((_worth(ours, foreign, at_least, ahead), -at_least, at_least, ahead) for at_least, ahead in _grid()),
-    )
-    return best[2], best[3]
+    texts: list[str]
+    names: list[str]
+    labels: Any
+    ours: Any
+    vocabulary: Vocabulary
+    matrix: Any
 
+    @classmethod
+    def of(cls, rows: Sequence[Example]) -> "_Lesson":
+        """Raises ConfigurationInvalid where there is nothing to tell apart."""
+        names = sorted({row.label for row in rows} - {NONE})
+        if len(names) < 2:
+            raise ConfigurationInvalid("The classifier needs examples of two intents or more.")
+        places = {name: place for place, name in enumerate(names)}
+        labels = np.array([places.get(row.label, -1) for row in rows], np.intp)
+        texts = [row.text for row in rows]
+        vocabulary = Vocabulary.learn(texts)
+        return cls(texts, names, labels, labels >= 0, vocabulary, _matrix(vocabulary, texts))
 
-def _grid() -> list[tuple[float, float]]:
-    return [
-        (round(0.05 * at_least, 2), round(0.05 * ahead, 2)) for at_least in range(3, 19) for ahead in range(7)
-    ]
+    def _solved(self, points: Vectors | None, share: float, chosen: Any = _EVERY) -> "Ridge":
+        from bot.dialogs.understanding import ridge
 
+        mixed = _likeness(self.matrix[chosen]) * np.float32(1 - share)
+        if points is not None:
+            mixed += np.float32(share) * kernel(points[chosen] @ points[chosen].T)
+        return ridge.solve(mixed, self.labels[chosen], len(self.names), 0.3 - 0.25 * share)
 
-def _worth(
-    ours: Sequence[tuple[bool, float, float]],
-    foreign: Sequence[tuple[float, float]],
-    at_least: float,
-    ahead: float,
-) -> float:
-    taken = sum(right and first >= at_least and first - second >= ahead for right, first, second in ours)
-    mistaken = sum(
-        not right and first >= at_least and first - second >= ahead for right, first, second in ours
-    )
-    refused = sum(first < at_least or first - second < ahead for first, second in foreign)
-    return (taken - mistaken) / max(len(ours), 1) + FOREIGN_WEIGHT * refused / max(len(foreign), 1)
+    def loss(self, points: Vectors, share: float) -> float:
+        """How surprising the labels of some examples are, left out, when the embeddings say so much."""
+        from bot.dialogs.understanding import ridge
 
+        some = np.arange(0, len(self.texts), -(-len(self.texts) // SAMPLE))
+        ours = self.ours[some]
+        left_out = self._solved(points, share, some).left_out()
+        return ridge.calibrate(left_out[ours], self.labels[some][ours])[1]
 
-def _judge_fold(rows: Sequence[Example], fold: int) -> list[tuple[bool, float, float]]:
-    """(right, best, second) of each example of a fold. Folds go through the labels one by one."""
-    ordered = sorted(rows, key=lambda row: (row.label, row.lang))
-    held = ordered[fold::FOLDS]
-    fitted = _fit([row for number, row in enumerate(ordered) if number % FOLDS != fold])
-    judged = probabilities(fitted, [row.text for row in held])
-    labels = list(fitted[1].classes_)
-    return [
-        (labels[int(np.argmax(scores))] == row.label, *_best_two(scores))
-        for row, scores in zip(held, judged, strict=True)
-    ]
+    def judged(self, points: Vectors | None = None, share: float = 0.0) -> _Judged:
+        """Solved over all examples."""
+        from bot.dialogs.understanding import ridge
 
+        one = self._solved(points, share)
+        scores = one.left_out()[self.ours]
+        return _Judged(one, scores, ridge.calibrate(scores, self.labels[self.ours])[0])
 
-def _judge_foreign(rows: Sequence[Example], group: int) -> list[tuple[float, float]]:
-    """(best, second) of the examples of the labels of a group, unseen."""
-    labels = sorted({row.label for row in rows})
-    unseen = set(labels[group::FOLDS])
-    seen = [row for row in rows if row.label not in unseen]
-    if len(labels) - len(unseen) < 2:
-        return []
-    judged = probabilities(_fit(seen), [row.text for row in rows if row.label in unseen])
-    return [_best_two(scores) for scores in judged]
+    def stage(self, one: _Judged, part: float) -> Stage:
+        """A solution's weights over the features, of which it says `part`."""
+        weights = np.asarray(self.matrix.T @ one.ridge.dual, np.float32) * np.float32(part)
+        return Stage(weights, one.ridge.bias, one.steepness)
 
-
-def _best_two(scores: Scores) -> tuple[float, float]:
-    second, first = np.sort(scores)[-2:]
-    return float(first), float(second)
-
-
-def ensure_model(flows: Flows, folder: Path) -> Path:
-    """The model file of these flows in `folder`; trained in a process of its own when it is missing.
-
-    Raises ConfigurationInvalid when training fails. Takes seconds: call it before serving, in a thread.
-    """
-    rows = examples(flows)
-    file = folder / f"understanding-{digest(rows)}.npz"
-    if file.exists():
-        return file
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        given, made = Path(work) / "examples.json", Path(work) / "model.npz"
-        given.write_text(to_json(rows), encoding="utf-8")
-        command = [sys.executable, "-m", __name__ if __name__ != "__main__" else __spec__.name]
-        done = subprocess.run(  # noqa: S603 - our own program, our own arguments
-            [*command, "--examples", str(given), "--out", str(made)],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    def model(
+        self, quick: _Judged, meaning: Meaning | None, best: _Judged, at_least: float, fast_at: float
+    ) -> Model:
+        """Put together; of `best`, what it makes of the examples it has not seen."""
+        likely, rivals = _without_themselves(best, self)
+        known = Examples(tuple(self.texts), self.labels.astype(np.int32), likely, rivals)
+        return Model(
+            tuple(self.names), self.vocabulary, self.stage(quick, 1.0), meaning, known, at_least, fast_at
         )
-        if done.returncode != 0:
-            reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise ConfigurationInvalid(f"The classifier could not be trained: {reason[0]}")
-        made.replace(file)
-    log.info("classifier trained", extra={"examples": len(rows), "file": file.name})
-    return file
+
+
+def _matrix(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
+    """The texts' features, a sparse row each."""
+    import scipy.sparse
+
+    vectors = [vocabulary.vector(text) for text in texts]
+    ends = np.cumsum([0, *(len(rows) for rows, _ in vectors)])
+    return scipy.sparse.csr_matrix(
+        (
+            np.concatenate([values for _, values in vectors]).astype(np.float32),
+            np.concatenate([rows for rows, _ in vectors]),
+            ends,
+        ),
+        shape=(len(texts), len(vocabulary)),
+    )
+
+
+def _likeness(matrix: Any) -> Numbers:
+    """Of each text to each other by their features; by parts, so that memory stays that of the answer."""
+    parts = [(matrix[first : first + 1000] @ matrix.T).toarray() for first in range(0, matrix.shape[0], 1000)]
+    return np.vstack(parts)
+
+
+def _thresholds(judged: tuple[_Judged, _Judged], lesson: _Lesson) -> tuple[float, float]:
+    """(at_least, fast_at): see LOST and WORSE."""
+    from bot.dialogs.understanding import ridge
+
+    quick, whole = judged
+    labels = lesson.labels[lesson.ours]
+    right = whole.scores.argmax(axis=1) == labels
+    best = np.sort(whole.scores.max(axis=1)[right])
+    at_least = float(best[min(int(LOST * len(labels)), len(best) - 1)]) if len(best) else 0.0
+    sureness = ridge.softmax(quick.scores, quick.steepness).max(axis=1)
+    order = np.argsort(-sureness, kind="stable")
+    lost = np.cumsum(right[order].astype(int) - (quick.scores.argmax(axis=1) == labels)[order])
+    allowed = np.flatnonzero(lost <= WORSE * len(labels))
+    last = max(int(allowed[-1]) if len(allowed) else 0, int((1 - SLOW) * len(labels)) - 1)
+    # With few examples nothing is lost down to the last of them: still a quick answer must be likely.
+    return at_least, max(float(sureness[order[last]]), LIKELY)
+
+
+def _without_themselves(judged: _Judged, lesson: _Lesson) -> tuple[Numbers, Any]:
+    """Of each example, the probability of its label in a model without it, and the best other label."""
+    from bot.dialogs.understanding import ridge
+
+    labels, ours = lesson.labels, lesson.ours
+    likely, rivals = np.ones(len(labels), np.float32), np.full(len(labels), -1, np.int32)
+    rows = np.arange(len(judged.scores))
+    chances = ridge.softmax(judged.scores, judged.steepness)
+    likely[ours] = chances[rows, labels[ours]]
+    chances[rows, labels[ours]] = -1
+    rivals[ours] = chances.argmax(axis=1)
+    return likely, rivals
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train from the shipped flows, or from `--examples`, and write `--out` in one move."""
+    """Learn FOLDER's examples and write its model. For `shelf.py`, which holds our standard input open."""
     parser = argparse.ArgumentParser(description="Train the classifier and write its weights.")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
-    parser.add_argument(
-        "--examples", type=Path, help="JSON list of [text, label, lang]; default: shipped flows"
-    )
+    parser.add_argument("folder", type=Path, help=f"holds {GIVEN}; gets {MADE}")
+    parser.add_argument("--cache", type=Path, help="file that keeps embeddings; without it words alone count")
     options = parser.parse_args(arguments)
-    if options.examples:
-        rows = from_json(options.examples.read_text(encoding="utf-8"))
-    else:
-        from bot.dialogs.flows import load_flows
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if options.cache:
+        os.nice(10)  # nobody waits for it, and customers are being answered meanwhile
+    rows = from_json((options.folder / GIVEN).read_text(encoding="utf-8"))
+    train(rows, options.cache).save(options.folder / MADE)
 
-        rows = examples(load_flows())
-    made = options.out.with_suffix(".part")
-    train(rows).save(made)
-    made.replace(options.out)
+
+def _end_with_parent() -> None:
+    """Who started us closes our standard input when it ends, however it ends."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":

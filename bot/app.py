@@ -36,6 +36,7 @@ from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import Parsed
 from bot.notices import Notice
+from bot.orders import Orders
 from bot.pipeline.connections import Connections
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
 from bot.pipeline.runtime import Runtime
@@ -233,6 +234,9 @@ async def _compose(
     llm = LLM.from_settings(settings, _count_llm, spend)
     if llm is not None:
         stack.push_async_callback(llm.close)
+    orders = Orders.from_settings(settings)
+    if orders is not None:
+        stack.push_async_callback(orders.close)
     understanding = Understanding(flows, words, await learner.best(flows), llm)
 
     async def publish(_address: str, _outbox_id: str) -> None:
@@ -261,6 +265,7 @@ async def _compose(
         tokens=tokens,
         limits=limits,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
+        orders=orders,
     )
     # Adapters that were passed in are all there are.
     fixed = frozenset(adapters) if channels is None else frozenset(CHANNELS) | frozenset(adapters)

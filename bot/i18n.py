@@ -8,12 +8,14 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cache, lru_cache
 from gettext import c2py
 from pathlib import Path
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po
 
@@ -133,6 +135,16 @@ def locale_of(lang: str) -> Locale:
         return Locale.parse(name)
     except (UnknownLocaleError, ValueError):
         return Locale.parse("en_IN")
+
+
+def moment_words(moment: datetime, lang: str) -> str:
+    """A day and time as people say it, short enough for a button: `Tue 24 Nov, 5:00 pm`, in its own zone."""
+    return str(format_datetime(moment, "EEE d MMM, h:mm a", tzinfo=moment.tzinfo, locale=locale_of(lang)))
+
+
+def day_words(day: date, lang: str) -> str:
+    """A day as people say it: `Tuesday, 24 November`."""
+    return str(format_date(day, "EEEE, d MMMM", locale=locale_of(lang)))
 
 
 def _form(catalogue: Catalogue, forms: tuple[str, ...], values: Mapping[str, Any]) -> str:

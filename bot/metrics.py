@@ -39,6 +39,7 @@ FLOODS = Counter(
 )
 UNKEPT = Counter("samvad_unkept_messages", "Messages of a flood that were counted and not kept", ["channel"])
 ABUSE = Counter("samvad_abuse", "Turns with abusive words", ["lang"])
+ORDER_CALLS = Counter("samvad_order_calls", "Questions to the order system, by outcome", ["outcome"])
 TIMERS = Counter("samvad_timers", "Timers done, by kind", ["kind"])
 RULE_RUNS = Counter("samvad_rule_runs", "Runs of rules by the state they ended in", ["state"])
 LANES_WAITING = Gauge("samvad_lanes_waiting", "Lanes queued in this process")

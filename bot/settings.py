@@ -38,6 +38,17 @@ class Settings(BaseSettings):
     time_zone: str = Field("Asia/Kolkata", description="Business profile: time zone")
     languages: str = Field("en,hi,hi-Latn", description="Business profile: languages, default first")
     currency: str = Field("INR", description="Business profile: currency")
+    opening_hours: str = Field(
+        "mon-sat 10:00-19:00", description="Business profile: opening hours, in which customers book visits"
+    )
+    closed_days: str = Field("", description="Business profile: holidays, as 2026-01-26, 2026-08-15")
+    visit_minutes: int = Field(30, description="Business profile: length of a visit, minutes", ge=5, le=480)
+    visit_lead_minutes: int = Field(
+        60, description="Business profile: how long ahead a visit is booked, minutes", ge=0, le=43_200
+    )
+    visits_at_once: int = Field(
+        1, description="Business profile: visits at a time, where no users are marked bookable", ge=1, le=100
+    )
 
     twilio_account_sid: str = Field("", description="Twilio account")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio token; signs webhooks")
@@ -108,6 +119,13 @@ class Settings(BaseSettings):
         0.0, description="What the LLM may cost a day (UTC) before it is no longer asked; 0: anything", ge=0
     )
 
+    orders_url: str = Field(
+        "", description="Order system: Samvad asks GET URL/orders/NUMBER; unset: no order is looked up"
+    )
+    orders_key: SecretStr = Field(SecretStr(""), description="Its key, sent as a bearer token")
+    orders_timeout_s: float = Field(
+        3.0, description="Seconds the order system may take, its retries included", gt=0
+    )
     embeddings: bool = Field(
         True,
         description="Understand by meaning where words do not suffice; `false` spares 62 MB",
@@ -156,6 +174,7 @@ class Settings(BaseSettings):
         "telegram_api_url",
         "messenger_api_url",
         "llm_base_url",
+        "orders_url",
     )
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:

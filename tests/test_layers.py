@@ -38,7 +38,7 @@ FLOOR_0 = frozenset(
         "yaml_text",
     )
 )
-FLOOR_1 = frozenset({"bot.records", "bot.storage", "bot.llm", "bot.bus", "bot.media"})
+FLOOR_1 = frozenset({"bot.records", "bot.storage", "bot.llm", "bot.bus", "bot.media", "bot.orders"})
 FLOOR_2 = frozenset({"bot.crm", "bot.conversations"})
 ADAPTERS = frozenset(
     f"bot.channels.{name}" for name in ("webchat", "whatsapp", "twilio", "telegram", "messenger", "email")

@@ -5,6 +5,7 @@ from bot.app import App
 from bot.automation.retention import forget_runs
 from bot.automation.timers import ALL_TIMERS
 from bot.conversations import inbox, outbox
+from bot.crm.code import forget_codes
 from bot.crm.notification import NOTIFICATION, unmailed
 from bot.crm.series import fill_some
 from bot.crm.user import USER
@@ -127,5 +128,6 @@ def _tidy(tx: Tx) -> dict[str, int]:
         "rows": outbox.forget_sent(tx),
         "runs": forget_runs(tx),
         "replies": forget_replies(tx),
+        "codes": forget_codes(tx),
         "partitions": len(made),
     }

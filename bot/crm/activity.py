@@ -23,7 +23,7 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 OUTCOMES = (
     *("missed", "call_back", "voicemail", "answered", "blocked"),
     *("no_answer", "busy", "wrong_number", "left_message", "interested", "not_interested"),
-    *("meeting_held", "no_show", "postponed"),
+    *("meeting_held", "no_show", "postponed", "cancelled"),
 )
 """What came of it. The first five a provider tells of a call that came in; people say all of them."""
 ANSWERS = ("needs_action", "accepted", "declined", "tentative")
@@ -149,6 +149,8 @@ ACTIVITY: Entity = entity(
     sa.Column("outcome", sa.String(20)),
     sa.Column("seconds", sa.Integer),
     sa.Column("external_id", sa.String(100), index=True),
+    # Of visits: where the customer booked it, and is reminded.
+    sa.Column("conversation_id", Id),
     # Of a series (`bot.crm.series`): the moment at which the rule places it, wherever it was moved since.
     sa.Column("rrule", sa.String(300)),
     sa.Column("zone", sa.String(60)),
@@ -165,7 +167,8 @@ ACTIVITY: Entity = entity(
     enums={"kind": ACTIVITY_KINDS, "direction": DIRECTIONS, "outcome": OUTCOMES, "priority": PRIORITIES},
     personal=("subject", "body", "location"),
     internal=("external_id",),
-    computed=("series_id", "occurs_at", "detached", "sequence"),
+    computed=("conversation_id", "series_id", "occurs_at", "detached", "sequence"),
+    to={"conversation_id": "conversations"},
     search={"subject": 2, "body": 1, "location": 1},
     long=("body",),
     defaults={

@@ -1,15 +1,33 @@
 """The business profile: one record. Settings seed it at first start, the console edits it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
+from bot.crm.hours import read_days, read_week
+from bot.errors import InvalidInput
 from bot.records.entity import entity
 from bot.records.keys import BUSINESS
-from bot.records.tx import Tx
+from bot.records.tx import Record, Tx
 from bot.records.write import create
 from bot.settings import Settings
 from bot.storage import Json
+
+LIMITS = {"visit_minutes": (5, 480), "visit_lead_minutes": (0, 43_200), "visits_at_once": (1, 100)}
+"""The least and the most of each figure of the calendar."""
+
+
+def _prepare(_tx: Tx, _before: Record | None, values: dict[str, Any]) -> None:
+    """Opening hours and closed days that can be read, figures in their bounds."""
+    if "opening_hours" in values:
+        read_week(values["opening_hours"])
+    if "closed_days" in values:
+        read_days(values["closed_days"])
+    for name, (least, most) in LIMITS.items():
+        if name in values and not least <= values[name] <= most:
+            raise InvalidInput(f"{name} is a number from {least} to {most}", field=name)
+
 
 BUSINESS_PROFILE = entity(
     "business",
@@ -18,6 +36,15 @@ BUSINESS_PROFILE = entity(
     sa.Column("time_zone", sa.String(60), nullable=False),
     sa.Column("languages", Json, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
+    # The calendar that customers book in (`bot.crm.visit`).
+    sa.Column("opening_hours", sa.String(500), nullable=False),
+    sa.Column("closed_days", sa.String(2000), nullable=False),
+    sa.Column("visit_minutes", sa.Integer, nullable=False),
+    sa.Column("visit_lead_minutes", sa.Integer, nullable=False),
+    sa.Column("visits_at_once", sa.Integer, nullable=False),
+    computed=("name", "country", "time_zone", "languages", "currency"),
+    prepare=_prepare,
+    takes=frozenset({"update"}),
     scope="open",
 )
 
@@ -55,6 +82,11 @@ def seed_profile(tx: Tx, settings: Settings) -> Profile:
             "time_zone": settings.time_zone,
             "languages": list(settings.language_list),
             "currency": settings.currency.upper(),
+            "opening_hours": settings.opening_hours,
+            "closed_days": settings.closed_days,
+            "visit_minutes": settings.visit_minutes,
+            "visit_lead_minutes": settings.visit_lead_minutes,
+            "visits_at_once": settings.visits_at_once,
         },
     )
     profile = load_profile(tx)

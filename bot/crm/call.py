@@ -6,16 +6,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm.activity import ACTIVITY, add_task
+from bot.records.timer import set_timer
 from bot.records.tx import Record, Tx
 from bot.records.write import create, update
 from bot.storage import Id
 
 CALL_BACK_ONCE = timedelta(days=1)
 """Who asks again within this time while the first request is open has asked once."""
+CALL_BACK = "call_back"
+"""The timer that tells the team that a customer waits to be rung."""
+TOLD_AHEAD = timedelta(minutes=10)
 _table = ACTIVITY.table
 _to_call = sa.select(_table).where(
     _table.c.contact_id == sa.bindparam("contact", type_=Id),
-    _table.c.kind == "task",
+    _table.c.kind.in_(("task", "call")),
     _table.c.direction == "outbound",
     _table.c.done_at.is_(None),
     _table.c.deleted_at.is_(None),
@@ -29,6 +33,21 @@ def ask_call_back(tx: Tx, contact_id: str, subject: str, due_at: datetime) -> bo
         return False
     add_task(tx, "contacts", contact_id, subject, due_at=due_at, contact_id=contact_id, direction="outbound")
     return True
+
+
+def book_call_back(tx: Tx, contact_id: str, call_at: datetime, subject: str, body: str) -> str:
+    """A call to make at the time that a customer named; returns its id. Who asks again while one is open has
+    named another time for it."""
+    values = {"subject": subject[:200], "body": body, "starts_at": call_at, "due_at": call_at}
+    known = next((row for row in tx.rows(_to_call, {"contact": contact_id}) if row["kind"] == "call"), None)
+    if known is not None:
+        update(tx, ACTIVITY, known, values)
+        call_id = str(known["id"])
+    else:
+        who = {"about": "contacts", "about_id": contact_id, "contact_id": contact_id}
+        call_id = create(tx, ACTIVITY, {"kind": "call", "direction": "outbound"} | who | values)
+    set_timer(tx, CALL_BACK, call_id, max(tx.now, call_at - TOLD_AHEAD))
+    return call_id
 
 
 def finish_call_backs(tx: Tx, contact_id: str) -> None:

@@ -103,6 +103,7 @@ def open_case(
     origin: str,
     priority: str = "normal",
     conversation_id: str | None = None,
+    category_id: str | None = None,
 ) -> tuple[str, int]:
     """A new case; returns (id, number)."""
     number = next_number(tx, CASE.name)
@@ -119,6 +120,7 @@ def open_case(
             "priority": priority,
             "origin": origin,
             "escalation_level": 0,
+            "category_id": category_id,
         },
     )
     return case_id, number

@@ -159,6 +159,7 @@ def entry_of(
         excluded=excluded,
         recurrence_id=row["occurs_at"] if found is not None and not whole else None,
         sequence=row["sequence"] if sequence is None else sequence,
+        status="cancelled" if row["outcome"] == "cancelled" else "confirmed",
         description=said["body"],
         location=said["location"],
     )

@@ -8,6 +8,9 @@ from bot.records.timer import cancel_timer, set_timer
 from bot.records.tx import Record, Tx
 
 REMINDER, OVERDUE = "activity_reminder", "activity_overdue"
+VISIT_DAY, VISIT_HOUR = "visit_day", "visit_hour"
+"""A customer is told of the visit they booked, a day and an hour before."""
+AHEAD = {VISIT_DAY: timedelta(days=1), VISIT_HOUR: timedelta(hours=1)}
 MOST_MINUTES = 60 * 24 * 28
 """A reminder comes at most four weeks ahead."""
 
@@ -26,6 +29,24 @@ def follow(tx: Tx, before: Record | None, now: Record | None) -> None:
         elif will is None and was is not None:
             assert before is not None
             cancel_timer(tx, kind, before["id"])
+    if (begins := _visit(now)) != _visit(before):
+        _follow_visit(tx, (now or before or {})["id"], begins)
+
+
+def _visit(row: Record | None) -> datetime | None:
+    """When a visit begins that a customer booked and still comes to."""
+    if row is None or row["kind"] != "event" or row["conversation_id"] is None or row["done_at"] is not None:
+        return None
+    begins: datetime | None = row["starts_at"]
+    return begins
+
+
+def _follow_visit(tx: Tx, visit_id: str, begins: datetime | None) -> None:
+    for kind, ahead in AHEAD.items():
+        if begins is not None and begins - ahead > tx.now:
+            set_timer(tx, kind, visit_id, begins - ahead)
+        else:
+            cancel_timer(tx, kind, visit_id)
 
 
 def _set(tx: Tx, kind: str, row: Record | None, moment: datetime) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.errors import Conflict, InvalidInput
+from bot.records.actor import SYSTEM
 from bot.records.entity import EVERYTHING, Entity, entity
+from bot.records.lock import lock
 from bot.records.tx import Record, Tx
+from bot.records.write import create, update
 from bot.storage import Id
 
 MAX_DEPTH = 20
@@ -75,12 +78,34 @@ CATEGORY: Entity = entity(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("entity", sa.String(40), nullable=False),
     sa.Column("parent_id", Id, sa.ForeignKey("categories.id")),
+    # Of those that flows file records under: they are found again whatever an admin calls them.
+    sa.Column("key", sa.String(20)),
     sa.UniqueConstraint("entity", "name"),
+    sa.Index("uq_categories_key", "entity", "key", unique=True),
+    computed=("key",),
     prepare=_prepare_category,
     takes=EVERYTHING,
     scope="open",
     title="name",
 )
+
+
+def category_of(tx: Tx, kind: str, key: str, name: str) -> str:
+    """The id of the category that flows file such records under; made, with this name, when first needed.
+    One of that name that an admin made before is taken for it."""
+    table = CATEGORY.table
+    of_kind = sa.select(table).where(table.c.entity == kind)
+    if (found := tx.row(of_kind.where(table.c.key == key))) is not None:
+        return str(found["id"])
+    lock(tx, f"category {kind} {key}")
+    mine = of_kind.where(sa.or_(table.c.key == key, table.c.name == name))
+    if (found := tx.row(mine.order_by(table.c.key.desc().nulls_last()))) is not None:
+        if found["key"] is None:
+            with tx.acting(SYSTEM):
+                update(tx, CATEGORY, found, {"key": key})
+        return str(found["id"])
+    with tx.acting(SYSTEM):  # a customer's words make no categories: the flow does
+        return create(tx, CATEGORY, {"entity": kind, "key": key, "name": name})
 
 
 def _all_of() -> sa.Select[tuple[str]]:

@@ -84,10 +84,12 @@ USER: Entity = entity(
     sa.Column("password_hash", sa.String(200)),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("seen_at", Instant),
+    # Customers may book a visit with them: what stands in their calendar is busy.
+    sa.Column("bookable", sa.Boolean, nullable=False),
     enums={"role": ROLES},
     internal=("password_hash",),
     computed=("active", "seen_at"),
-    defaults={"name": "", "active": True},
+    defaults={"name": "", "active": True, "bookable": False},
     scope="open",
     title="name",
     prepare=_prepare,

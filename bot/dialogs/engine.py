@@ -273,7 +273,7 @@ class _Decision(Answering):
         flows = [self.flows[name] for name in names if name in self.flows]
         options = tuple(Choice(f"flow:{flow.name}", flow.title) for flow in flows if flow.title)
         if len(options) == 1:
-            options = (*options, *(choice for choice in MENU[2:] if choice not in options))
+            options = (*options, *(choice for choice in MENU[-1:] if choice not in options))
         self.state.said = self.turn.text
         self.say(Say("clarify.which", choices=options or MENU))
 

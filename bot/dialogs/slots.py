@@ -5,7 +5,7 @@ Every reader accepts its own values again, so that a value may be checked twice.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -141,6 +141,19 @@ def _datetime(value: Any, turn: Turn, step: Collect) -> str | None:
         return moment_text(_read_moment(value, turn, step), turn)
 
 
+def _hour_of_day(value: Any, turn: Turn, step: Collect, day: Any) -> str | None:
+    """An hour alone, on the day that was agreed on before, or when it comes next."""
+    hour = _read_moment(value, turn, step, "hour").hour
+    if hour is None:
+        return None
+    now = turn.now.astimezone(zone_of(turn))
+    try:
+        on = date.fromisoformat(str(day))
+    except ValueError:
+        on = now.date() + timedelta(days=hour <= now.time())
+    return moment_text(Moment(on, hour=hour), turn)
+
+
 def moment_text(moment: Moment, turn: Turn) -> str | None:
     """A day with its time as ISO with its offset; None when one of them is not known."""
     if moment.day is None or moment.hour is None:
@@ -241,6 +254,8 @@ def accept(step: Collect, value: Any, slots: Mapping[str, Any], turn: Turn) -> A
     if value is None:
         return None
     value = value[:TEXT_LIMIT] if isinstance(value, str) else value
+    if step.type == "datetime":
+        return _datetime(value, turn, step) or _hour_of_day(value, turn, step, slots.get(step.day_from))
     if step.type != "choice":
         return _READERS[step.type](value, turn, step)
     for known, _, title in choices(step, slots, turn):

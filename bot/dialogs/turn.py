@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.dialogs.deeds import BookCall, BookVisit, CallOffVisit, CodeTried, KeepFeedback, MoveVisit, SendCode
+from bot.dialogs.looks import CheckCode, FindFreeTimes, FindOrder, FindVisits
 from bot.messages import ChannelName, InboundMessage
 
 
@@ -101,7 +103,7 @@ class SearchKnowledge:
     lang: str
 
 
-Need = FindOpenLead | FindCases | SearchKnowledge
+Need = FindOpenLead | FindCases | SearchKnowledge | FindFreeTimes | FindVisits | FindOrder | CheckCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class CaseView:
 
 # --- what a plan may write -----------------------------------------------------------------------
 # A write's result joins the values of the plan's texts: OpenCase gives {case_number} ("C-1042"),
-# AddToCase too, SaveLead gives {lead_number}.
+# AddToCase too, SaveLead gives {lead_number}, BookVisit and MoveVisit {calendar_url}.
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +165,18 @@ class SaveLead:
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """Open a case of this conversation."""
+    """Open a case of this conversation.
+
+    `category`: warranty, return, feedback or complaint. `details` go into the description, a line each: the
+    key of a line (`case.detail.order_number`) and its value. Without a subject the category and `about` are
+    it."""
 
     subject: str
     description: str
     priority: str = "normal"
+    category: str = ""
+    about: str = ""
+    details: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +243,13 @@ Write = (
     | NoteAbuse
     | Schedule
     | Unschedule
+    | BookVisit
+    | MoveVisit
+    | CallOffVisit
+    | BookCall
+    | SendCode
+    | CodeTried
+    | KeepFeedback
 )
 
 

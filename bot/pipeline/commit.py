@@ -16,9 +16,9 @@ from bot.dialogs.render import render
 from bot.dialogs.turn import Plan
 from bot.errors import LaneLost
 from bot.ids import new_id
-from bot.messages import ChannelName, InboundMessage
+from bot.messages import InboundMessage
 from bot.pipeline import calls, files
-from bot.pipeline.load import LaneState
+from bot.pipeline.load import LaneState, new_conversation
 from bot.pipeline.payloads import buttons_to_json, extra_of
 from bot.pipeline.runtime import Runtime
 from bot.pipeline.shape import StaffText, fit, one_line, parts_of, preview
@@ -182,8 +182,9 @@ class TurnCommit:
     def _writes(self, contact_id: str, now: dict[str, Any]) -> TurnWrites:
         escalation = timedelta(minutes=self.runtime.settings.escalation_minutes)
         delays = {"followup": timedelta(hours=self.runtime.settings.followup_hours)}
-        rows = self.decided.rows
-        writes = TurnWrites(contact_id, now["id"], self.channel, rows, escalation, delays)
+        plan, rows = self.decided.plan, self.decided.rows
+        lang = plan.lang if plan is not None else ""
+        writes = TurnWrites(self.runtime, contact_id, now["id"], self.channel, lang, rows, escalation, delays)
         if self.decided.plan is not None:
             writes.source = str(self.decided.plan.state.get("source", ""))
             carry_out(self.tx, writes, self.decided.plan.writes)
@@ -301,7 +302,10 @@ class TurnCommit:
             now["last_business_at"] = self.now
         if status == "queued":
             now["held"] = now["held"] or held
-            self.leaving.append(self._leaving(row, now, purpose, held))
+            leaving = self._leaving(row, now, purpose, held)
+            if staff and staff.sealed:
+                leaving["payload"]["sealed"] = staff.sealed
+            self.leaving.append(leaving)
 
     def _leaving(self, row: dict[str, Any], now: dict[str, Any], purpose: str, held: bool) -> dict[str, Any]:
         answered = self.decided.messages[-1] if self.decided.messages else None
@@ -376,22 +380,3 @@ class TurnCommit:
 def commit_turn(tx: Tx, runtime: Runtime, state: LaneState, decided: Decided, more: bool) -> Committed:
     """Commit a turn; `more`: keep the lane for what waits behind it."""
     return TurnCommit(tx, runtime, state, decided).run(more)
-
-
-def new_conversation(lane_row: Record, contact_id: str, channel: ChannelName, subject: str) -> dict[str, Any]:
-    """The values of a conversation that begins with the bot."""
-    return {
-        "id": new_id(),
-        "lane_id": lane_row["id"],
-        "contact_id": contact_id,
-        "channel": channel,
-        "channel_account_id": lane_row["channel_account_id"],
-        "address": lane_row["address"],
-        "subject": subject[:300],
-        "status": "open",
-        "owner": "bot",
-        "owner_epoch": 0,
-        "last_text": "",
-        "escalation_level": 0,
-        "held": False,
-    }

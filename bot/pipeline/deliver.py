@@ -10,6 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bot import clock, metrics
@@ -182,6 +183,7 @@ class Deliverer:
         adapter, channel, account = "", "", ""
         try:
             adapter, channel, account = self._runtime.account(row.account_id)
+            row = await self._unsealed(row)
             outbound = await files.attach(self._runtime, row.account_id, _outbound(row, channel, account))
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 receipt = await self._runtime.channel(adapter).send(outbound)
@@ -202,6 +204,15 @@ class Deliverer:
         pace.taken()
         metrics.SENT.labels(channel, "sent").inc()
         return _Outcome(row.id, row.conversation_id, "sent", Status.SENT, receipt.external_id)
+
+    async def _unsealed(self, row: Outgoing) -> Outgoing:
+        """A code is kept sealed: its text is put in as it leaves."""
+        if "sealed" not in row.payload:
+            return row
+        store, payload = self._runtime.store, dict(row.payload)
+        contact_id = await store.read(_contact_of, SYSTEM, row.conversation_id)
+        told = await store.aside(partial(store.keys.unseal_values, contact_id, payload.pop("sealed")))
+        return replace(row, payload=payload | told)
 
     def _retry(self, row: Outgoing, error: ChannelRetryable) -> _Outcome:
         now = clock.now()
@@ -247,6 +258,11 @@ class Deliverer:
                 _log.warning("receipts_wait", count=len(outcomes), error=explain(error))
                 await asyncio.sleep(pause)
         await self._runtime.store.step(_record_outcomes, SYSTEM, outcomes)
+
+
+def _contact_of(tx: Tx, conversation_id: str) -> str:
+    conversation = read_conversation(tx, conversation_id)
+    return str(conversation["contact_id"]) if conversation is not None else ""
 
 
 def _outbound(row: Outgoing, channel: Any, account: str) -> OutboundMessage:

@@ -10,7 +10,7 @@ from bot.crm.contact import add_contact, add_identity, find_by_identity
 from bot.ids import new_id
 from bot.messages import STATUS_RANK, InboundMessage, Status
 from bot.pipeline import files
-from bot.pipeline.commit import new_conversation
+from bot.pipeline.load import new_conversation
 from bot.pipeline.payloads import extra_of
 from bot.pipeline.shape import preview
 from bot.records.timer import cancel_timer

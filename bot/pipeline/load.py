@@ -10,6 +10,8 @@ from bot.conversations import inbox, lane, outbox
 from bot.conversations.conversation import CONVERSATION, conversation_of_reference
 from bot.conversations.message import messages
 from bot.crm.contact import CONTACT
+from bot.ids import new_id
+from bot.messages import ChannelName
 from bot.records.tx import Record, Tx
 from bot.storage import Id
 
@@ -64,6 +66,25 @@ def read_conversation(tx: Tx, conversation_id: str | None) -> Record | None:
     if conversation_id is None:
         return None
     return tx.row(_current, {"conversation": conversation_id})
+
+
+def new_conversation(lane_row: Record, contact_id: str, channel: ChannelName, subject: str) -> dict[str, Any]:
+    """The values of a conversation that begins with the bot."""
+    return {
+        "id": new_id(),
+        "lane_id": lane_row["id"],
+        "contact_id": contact_id,
+        "channel": channel,
+        "channel_account_id": lane_row["channel_account_id"],
+        "address": lane_row["address"],
+        "subject": subject[:300],
+        "status": "open",
+        "owner": "bot",
+        "owner_epoch": 0,
+        "last_text": "",
+        "escalation_level": 0,
+        "held": False,
+    }
 
 
 def conversation_of_mail(tx: Tx, lane_id: str, thread: Sequence[str]) -> Record | None:

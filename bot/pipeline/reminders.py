@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from babel.dates import format_datetime
 
 from bot.crm.activity import ACTIVITY
+from bot.crm.call import CALL_BACK
 from bot.crm.file import EXPIRY, FILE, remind
 from bot.crm.notification import notify_user
 from bot.crm.recurrence import zone_info
-from bot.crm.reminders import OVERDUE, REMINDER, moment_of
+from bot.crm.reminders import AHEAD as VISIT_AHEAD
+from bot.crm.reminders import OVERDUE, REMINDER, VISIT_DAY, VISIT_HOUR, moment_of
 from bot.crm.user import USER, staff_to_tell
-from bot.i18n import locale_of
+from bot.i18n import locale_of, moment_words
+from bot.pipeline.business import ask_gate, write_first
+from bot.pipeline.load import read_conversation
 from bot.pipeline.runtime import Runtime
 from bot.records.timer import set_timer
 from bot.records.tx import Record, Tx
@@ -100,9 +104,46 @@ def _expires(tx: Tx, runtime: Runtime, row: Record) -> None:
     remind(tx, found["id"], found["expires_on"])
 
 
+def _visit(tx: Tx, runtime: Runtime, row: Record) -> None:
+    """A visit is near: its customer is told where they booked it, when the gate lets us."""
+    found = find(tx, ACTIVITY, row["subject_id"])
+    if found is None or found["done_at"] is not None or found["starts_at"] <= tx.now:
+        return
+    conversation = read_conversation(tx, found["conversation_id"])
+    if conversation is None:
+        return
+    ahead = VISIT_AHEAD[row["kind"]]
+    if found["starts_at"] - ahead > tx.now:  # moved meanwhile
+        set_timer(tx, row["kind"], found["id"], found["starts_at"] - ahead)
+        return
+    verdict = ask_gate(tx, runtime, conversation)
+    if verdict.until is not None and verdict.until < found["starts_at"]:
+        set_timer(tx, row["kind"], found["id"], verdict.until)
+    elif verdict.open:
+        lang = conversation["lang"] or runtime.profile.languages[0]
+        moment = found["starts_at"].astimezone(zone_info(runtime.profile.time_zone))
+        values = {"service": found["subject"], "time": moment_words(moment, lang)}
+        key = f"visit.reminder.{'day' if row['kind'] == VISIT_DAY else 'hour'}"
+        write_first(tx, conversation, runtime.words.say(key, lang, conversation["channel"], **values))
+
+
+def _call_back(tx: Tx, runtime: Runtime, row: Record) -> None:
+    """A customer waits to be rung: whoever owns the call is told, else everybody who takes customers on."""
+    found = find(tx, ACTIVITY, row["subject_id"])
+    if found is None or found["done_at"] is not None:
+        return
+    owner = found["owner_id"]
+    data = _data(runtime, found, found["starts_at"])
+    for user_id in [owner] if owner else [user["id"] for user in staff_to_tell(tx, ("agent", "rep"))]:
+        notify_user(tx, user_id, "notify.reminder", data, link_to(ACTIVITY.name, found["id"]))
+
+
 TIMERS: dict[str, Callable[[Tx, Runtime, Record], None]] = {
     REMINDER: _remind,
     OVERDUE: _overdue,
     EXPIRY: _expires,
+    VISIT_DAY: _visit,
+    VISIT_HOUR: _visit,
+    CALL_BACK: _call_back,
 }
 """Those of the kinds of timer that speak of activities and files."""

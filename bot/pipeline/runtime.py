@@ -20,6 +20,7 @@ from bot.i18n import Words
 from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import ChannelName
+from bot.orders import Orders
 from bot.records.actor import SYSTEM
 from bot.records.store import Store
 from bot.records.tokens import Tokens
@@ -73,6 +74,7 @@ class Runtime:
     tokens: Tokens
     links: FileLinks
     limits: Limits = field(default_factory=Limits)
+    orders: Orders | None = None
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

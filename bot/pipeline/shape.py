@@ -23,6 +23,8 @@ class StaffText:
     purpose: gate.Purpose
     media: tuple[Media, ...] = ()
     template: TemplateUse | None = None
+    sealed: str = ""
+    """What leaves in place of the text, which is all that is kept: a code."""
 
 
 def fit(rendered: Rendered, features: Features) -> list[tuple[str, tuple[Button, ...]]]:

@@ -23,7 +23,7 @@ from bot.crm.contact import CONTACT, add_contact, add_identity, find_by_identity
 from bot.errors import Conflict, GateRefused, InvalidInput, NotFound
 from bot.ids import new_id
 from bot.messages import Media, TemplateUse
-from bot.pipeline.commit import new_conversation
+from bot.pipeline.load import new_conversation
 from bot.pipeline.payloads import media_to_json, template_to_json
 from bot.records.timer import cancel_timer
 from bot.records.tx import Record, Tx

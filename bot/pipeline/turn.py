@@ -5,33 +5,26 @@ from typing import Any
 
 from bot import clock, metrics
 from bot.adapter import Channel
-from bot.conversations import inbox
+from bot.conversations import gate, inbox
 from bot.conversations.message import thread
-from bot.crm.case import cases_of
 from bot.crm.contact import identities_of
-from bot.crm.lead import SLOTS, open_lead_of
 from bot.crm.user import agents_online
 from bot.dialogs.commands import Understood
 from bot.dialogs.engine import decide
 from bot.dialogs.turn import (
     AddIdentity,
     Business,
-    CaseView,
     Customer,
-    FindCases,
-    FindOpenLead,
     HandOff,
-    LeadView,
     Line,
-    Need,
     Plan,
-    SearchKnowledge,
     Turn,
 )
 from bot.llm import within
 from bot.messages import InboundMessage
 from bot.pipeline import invitations
 from bot.pipeline.amend import AMENDMENTS, commit_amendment, find_target
+from bot.pipeline.answers import answer_need
 from bot.pipeline.commit import Committed, Decided, commit_turn
 from bot.pipeline.defence import Defence, Verdict
 from bot.pipeline.load import LaneState, conversation_of_mail, read_conversation
@@ -46,6 +39,8 @@ EARLIER = 6
 """Lines of the conversation that a language model reads before a message."""
 _ONLINE_CACHE_S = 5.0
 _ADDRESSES_CACHE_S, _ADDRESSES_CACHE = 60.0, 20_000
+_PURPOSES: dict[str, gate.Purpose] = {"reply": "staff", "nudge": "business", "code": "answer"}
+"""What is sent, by the kind of its event: a code answers somebody who asked for it just now."""
 Addresses = tuple[tuple[str, str, bool], ...]
 """(kind, value, verified) of a contact's identities."""
 
@@ -74,7 +69,7 @@ class Turns:
         kind = batch[0]["kind"]
         if kind == "message":
             return await self._customer(state, batch, more, thought)
-        if kind in ("reply", "nudge"):
+        if kind in ("reply", "nudge", "code"):
             return await self._outgoing(state, batch[0], more)
         if kind == "call":
             said = (self._said(state, batch[0]),)
@@ -210,27 +205,10 @@ class Turns:
         try:
             while True:
                 need = steps.send(answer)
-                answer = await self._answer(state, need, thought)
+                answer = await answer_need(self._runtime, state, turn, need, thought.rows)
         except StopIteration as end:
             plan: Plan = end.value
             return plan
-
-    async def _answer(self, state: LaneState, need: Need, thought: Thought) -> Any:
-        if isinstance(need, SearchKnowledge):
-            return await self._runtime.search(need)
-        contact_id = state.lane["contact_id"]
-        if contact_id is None:
-            return None if isinstance(need, FindOpenLead) else ()
-        if isinstance(need, FindCases):
-            cases = await self._runtime.store.read(cases_of, BOT, contact_id, need.number)
-            thought.rows.update({row["id"]: row for row in cases})
-            return tuple(_case_view(row) for row in cases)
-        lead = await self._runtime.store.read(open_lead_of, BOT, contact_id)
-        if lead is None:
-            return None
-        thought.rows[lead["id"]] = lead
-        known = {name: lead[name] for name in SLOTS if lead[name] is not None}
-        return LeadView(lead["id"], lead["version"], lead["status"], known)
 
     async def _outgoing(self, state: LaneState, event: Record, more: bool) -> Committed:
         """A person's reply, or a message the business starts (a nudge)."""
@@ -241,7 +219,8 @@ class Turns:
             text=data["text"],
             author="agent" if staff else "bot",
             author_id=data.get("user_id"),
-            purpose="staff" if staff else "business",
+            purpose=_PURPOSES[event["kind"]],
+            sealed=data.get("sealed", ""),
             media=tuple(media_from_json(one) for one in data.get("media", ())),
             template=template_from_json(data["template"]) if "template" in data else None,
         )
@@ -279,9 +258,3 @@ def _customer_of(state: LaneState, said: tuple[InboundMessage, ...], known: Addr
     name = conversation["contact_name"] if conversation else said[0].sender_name
     lang = (conversation["lang"] or conversation["contact_lang"]) if conversation else None
     return Customer(state.lane["contact_id"], name or "", lang, tuple(phones), tuple(emails))
-
-
-def _case_view(row: Record) -> CaseView:
-    return CaseView(
-        row["id"], row["number"], row["subject"], row["status"], row["updated_at"], row["version"]
-    )

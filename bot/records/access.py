@@ -62,7 +62,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
 BOT_WRITES: frozenset[str] = frozenset(
     {
         *("contacts", "identities", "leads", "cases", "activities", "conversations", "messages"),
-        *("consents", "timers", "outbox", "notifications"),
+        *("consents", "timers", "outbox", "notifications", "codes"),
     }
 )
 _CellKey = tuple[str, str]

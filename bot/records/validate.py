@@ -17,6 +17,7 @@ from bot.errors import InvalidInput, QueryInvalid
 from bot.logs import logger
 from bot.records.actor import SYSTEM
 from bot.records.entity import Entity, Field
+from bot.records.lock import lock
 from bot.records.query import holds, parse
 from bot.records.schema import Rule
 from bot.records.tx import Tx
@@ -103,10 +104,8 @@ def _misshapen(_tx: Tx, _entity: Entity, _spec: Field, rule: Rule, _record_id: s
 def _taken(tx: Tx, entity: Entity, spec: Field, _rule: Rule, record_id: str, value: Any) -> bool:
     if value is None or value == "":
         return False
-    if tx.dialect == "postgresql":
-        # Two transactions with the same value: the second waits here, then sees the first's record.
-        name = f"{entity.name}.{spec.name}={str(value).lower()}"
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+    # Two transactions with the same value: the second waits here, then sees the first's record.
+    lock(tx, f"{entity.name}.{spec.name}={str(value).lower()}")
     table = entity.table
     bound = sa.literal(value, spec.column.type)
     same = spec.column == bound

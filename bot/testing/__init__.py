@@ -8,6 +8,7 @@ from bot.testing.customers import CustomerEmulator
 from bot.testing.llm import LLMEmulator
 from bot.testing.mail import MailEmulator, MailSink, submit_mail
 from bot.testing.messenger import MessengerEmulator
+from bot.testing.orders import OrdersEmulator
 from bot.testing.server import Fault, Server
 from bot.testing.telegram import TelegramEmulator
 from bot.testing.twilio import TwilioEmulator
@@ -22,6 +23,7 @@ __all__ = [
     "MailEmulator",
     "MailSink",
     "MessengerEmulator",
+    "OrdersEmulator",
     "PhoneCall",
     "Server",
     "Speech",

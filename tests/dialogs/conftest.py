@@ -11,6 +11,16 @@ from bot.dialogs.actions import ACTIONS
 from bot.dialogs.commands import Command, Understood
 from bot.dialogs.engine import decide
 from bot.dialogs.flows import Flows, load_flows
+from bot.dialogs.looks import (
+    CheckCode,
+    CodeAnswer,
+    FindFreeTimes,
+    FindOrder,
+    FindVisits,
+    OrderAnswer,
+    Times,
+    VisitView,
+)
 from bot.dialogs.render import Rendered, render
 from bot.dialogs.turn import (
     Business,
@@ -55,6 +65,10 @@ class Conversation:
     lead: LeadView | None = None
     cases: tuple[Any, ...] = ()
     answer: Answer = field(default_factory=lambda: Answer("none"))
+    times: Times = field(default_factory=Times)
+    visits: tuple[VisitView, ...] = ()
+    order: OrderAnswer = field(default_factory=lambda: OrderAnswer("off"))
+    code: CodeAnswer = field(default_factory=lambda: CodeAnswer("over"))
     now: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
     options: dict[str, Any] = field(default_factory=dict)
     lang: str = "en"
@@ -88,7 +102,7 @@ class Conversation:
             reply = self.read(need)
         self.state = self.plan.state
         self.remember()
-        results = {"case_number": "C-1042"}
+        results = {"case_number": "C-1042", "calendar_url": "https://x.example/visit.ics"}
         self.rendered = render(self.plan, results, self.words, self.channel)
         return " | ".join(one.text for one in self.rendered)
 
@@ -97,7 +111,13 @@ class Conversation:
             return self.lead
         if isinstance(need, FindCases):
             return tuple(case for case in self.cases if need.number in (None, case.number))
-        return self.answer
+        known = {
+            FindFreeTimes: self.times,
+            FindVisits: self.visits,
+            FindOrder: self.order,
+            CheckCode: self.code,
+        }
+        return known.get(type(need), self.answer)
 
     def remember(self) -> None:
         """What the pipeline would have written."""

@@ -36,10 +36,14 @@ class Collect:
     last, as the end of a stay does. `our_languages`: the choices are language codes, and only those the
     business speaks are offered.
 
+    `anything`: whatever is said answers it, also what would begin another flow elsewhere ("it does not
+    start"); only who asks for a person or stops is heard.
+
     Limits: `min` and `max` of a sum in major units, a quantity or a text's length; `after` and `before` a
-    slot or "now", of dates and times; `digits`, how many an answer has. `tries`: answers that do not fit
-    before the flow goes to `otherwise`, or is given up. `repairs`: what is wrong -> locale key, where the
-    usual words do not do. `label`: the key of what the slot is called."""
+    slot or "now", of dates and times; `day_from` names the slot that holds the day of a date and time where
+    only an hour is said (without one it is the next such hour); `digits`, how many an answer has. `tries`:
+    answers that do not fit before the flow goes to `otherwise`, or is given up. `repairs`: what is wrong ->
+    locale key, where the usual words do not do. `label`: the key of what the slot is called."""
 
     id: str
     slot: str
@@ -63,6 +67,8 @@ class Collect:
     max: float | None = None
     after: str = ""
     before: str = ""
+    day_from: str = ""
+    anything: bool = False
     digits: int = 0
     tries: int = 0
     otherwise: str = ""

@@ -36,7 +36,7 @@ FLOW_FIELDS = {
 _COLLECT = {
     "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
     "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "min", "max", "after",
-    "before", "digits", "tries", "otherwise", "repairs", "label",
+    "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
 }  # fmt: skip
 STEP_FIELDS: Mapping[str, frozenset[str]] = {
     "collect": frozenset(_COLLECT),
@@ -242,6 +242,8 @@ class Reader:
             reads=str(data.get("reads", "")),
             unit=str(data.get("unit", "")),
             looks_back=bool(data.get("looks_back", False)),
+            day_from=str(data.get("day_from", "")),
+            anything=bool(data.get("anything", False)),
             last=bool(data.get("last", False)),
             our_languages=bool(data.get("our_languages", False)),
             min=self.size(data, "min"),

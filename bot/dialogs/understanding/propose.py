@@ -41,6 +41,8 @@ from bot.dialogs.understanding.model import Guess
 from bot.knowledge.tokens import WORD, fold
 
 CHITCHAT = ("greeting", "thanks", "goodbye")
+_HEARD_ALWAYS = ("talk_to_person", "cancel", "ask_knowledge", "change_language")
+"""What is heard also where anything answers the question."""
 INFORM = "inform"
 """Somebody says who they are: the extractors hold what it says."""
 INTERRUPTS = 0.8
@@ -141,8 +143,12 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
         return None
     if step.digits and not any(char.isdecimal() for char in text):
         return None
+    if step.digits and sum(char.isdecimal() for char in text) == step.digits:
+        return text
     if step.type == "text":
-        return None if _elsewhere(reading, reading.flow, INTERRUPTS) or not WORDS.search(text) else text
+        words = step.digits or WORDS.search(text)
+        leaves = not step.anything or reading.guess.label in _HEARD_ALWAYS
+        return None if not words or (leaves and _elsewhere(reading, reading.flow, INTERRUPTS)) else text
     if step.type == "yes_no":
         return read_yes_no(text)
     if step.type == "choice":

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from bot.web.keys import APP
-from bot.web.pages import calendar, unsubscribe
+from bot.web.pages import calendar, unsubscribe, visit
 from bot.web.pages import help as help_pages
 from bot.web.pages.files import linked_file
 from bot.web.pages.home import home
@@ -11,7 +11,7 @@ from bot.web.pages.site import install, pick_language
 
 
 def setup(web_app: web.Application) -> None:
-    """Add the routes `/`, `/help/…`, `/files/…`, `/calendar/…`, `/u/…` and `/static/…`."""
+    """Add the routes `/`, `/help/…`, `/files/…`, `/calendar/…`, `/visit/…`, `/u/…` and `/static/…`."""
     install(web_app)
     web_app.router.add_get("/", home)
     web_app.router.add_get("/help", _to_help)
@@ -19,6 +19,7 @@ def setup(web_app: web.Application) -> None:
     web_app.router.add_get("/help/{lang}/{key}", help_pages.article)
     web_app.router.add_get("/files/{token}", linked_file)
     web_app.router.add_get("/calendar/{token}.ics", calendar.feed)
+    web_app.router.add_get("/visit/{token}.ics", visit.visit)
     web_app.router.add_get("/u/{token}", unsubscribe.ask)
     web_app.router.add_post("/u/{token}", unsubscribe.stop)
 

@@ -1,0 +1,129 @@
+"""What flows do about visits: offer free times, book, move, call off."""
+
+from collections.abc import Generator
+from datetime import date, datetime
+from typing import Any
+
+from bot.dialogs.actions.outcome import Context, Outcome, cut
+from bot.dialogs.deeds import BookVisit, CallOffVisit, MoveVisit
+from bot.dialogs.looks import FindFreeTimes, FindVisits, Times, VisitView
+from bot.dialogs.slots import zone_of
+from bot.dialogs.turn import Need, Say
+from bot.i18n import day_words, moment_words
+
+_SERVICE_LIMIT = 100
+
+
+def offer_days(context: Context) -> Generator[Need, Any, Outcome]:
+    """The next days on which there is a free time, as the slot `days`."""
+    found: Times = yield FindFreeTimes(besides=str(context.slots.get("visit_id") or ""))
+    days = dict.fromkeys(moment.date() for moment in found.times)
+    return Outcome(slots={"days": [[day.isoformat(), day_words(day, context.lang)] for day in days]})
+
+
+def offer_times(context: Context) -> Generator[Need, Any, Outcome]:
+    """Free times to choose from, of the day that was said, as the slot `times`."""
+    day = _day(context.slots.get("day"))
+    if context.slots.get("starts_at") or day is None or context.slots.get("times_of") == day.isoformat():
+        return Outcome()
+    found: Times = yield FindFreeTimes(day=day, besides=str(context.slots.get("visit_id") or ""))
+    slots = {"times": as_choices(found.times, context), "times_of": day.isoformat()}
+    return Outcome(slots=slots)
+
+
+def check_time(context: Context) -> Generator[Need, Any, Outcome]:
+    """Whether the wanted time can be had (slot `time_free`); else why not, and the nearest as `times`."""
+    outcome, _ = yield from look(context, "starts_at", besides=str(context.slots.get("visit_id") or ""))
+    return outcome
+
+
+def look(
+    context: Context, slot: str, *, besides: str = "", calls: bool = False
+) -> Generator[Need, Any, tuple[Outcome, datetime | None]]:
+    """Look the time of a slot up: the outcome to say, and the moment where it can be had."""
+    wanted = _moment(context.slots.get(slot))
+    if wanted is None:
+        return Outcome(slots={"time_free": False}), None
+    found: Times = yield FindFreeTimes(wanted=wanted, besides=besides, calls=calls)
+    if not found.why:
+        return Outcome(slots={"time_free": True, "time": _words(wanted, context)}), wanted
+    reason = "call" if calls and found.why == "closed" else found.why
+    says = (Say(f"visit.why.{reason}", {"time": _words(wanted, context)}),)
+    of_day = wanted.astimezone(zone_of(context.turn)).date().isoformat()
+    times = {"times": as_choices(found.times, context), "times_of": of_day, "day": of_day}
+    return Outcome(says, slots={"time_free": False, **times}), None
+
+
+def book_visit(context: Context) -> Generator[Need, Any, Outcome]:
+    """Book the visit, unless its time is gone by now (slot `booked`)."""
+    outcome, moment = yield from look(context, "starts_at")
+    if moment is None:
+        return Outcome(outcome.says, slots={**outcome.slots, "booked": False})
+    service = cut(str(context.slots.get("service") or ""), _SERVICE_LIMIT)
+    return Outcome(writes=(BookVisit(service, moment),), slots={**outcome.slots, "booked": True})
+
+
+def find_visits(context: Context) -> Generator[Need, Any, Outcome]:
+    """The customer's coming visits as the slot `visits`; the only one is chosen."""
+    found: tuple[VisitView, ...] = yield FindVisits()
+    slots: dict[str, Any] = {
+        "visit_count": len(found),
+        "visits": [[visit.id, _words(visit.starts_at, context)] for visit in found],
+    }
+    if len(found) == 1:
+        slots |= {"visit_id": found[0].id, "service": found[0].service}
+        slots["old_time"] = _words(found[0].starts_at, context)
+    return Outcome(slots=slots)
+
+
+def _chosen(context: Context) -> Generator[Need, Any, VisitView | None]:
+    found: tuple[VisitView, ...] = yield FindVisits()
+    return next((visit for visit in found if visit.id == context.slots.get("visit_id")), None)
+
+
+def move_visit(context: Context) -> Generator[Need, Any, Outcome]:
+    """Move the chosen visit to the wanted time, unless that is gone by now (slot `booked`)."""
+    visit = yield from _chosen(context)
+    if visit is None:
+        return Outcome((Say("visit.none"),), slots={"booked": False, "visit_count": 0})
+    outcome, moment = yield from look(context, "starts_at", besides=visit.id)
+    if moment is None:
+        return Outcome(outcome.says, slots={**outcome.slots, "booked": False})
+    write = MoveVisit(visit.id, visit.version, moment)
+    return Outcome(writes=(write,), slots={**outcome.slots, "booked": True, "service": visit.service})
+
+
+def call_off_visit(context: Context) -> Generator[Need, Any, Outcome]:
+    """Call the chosen visit off."""
+    visit = yield from _chosen(context)
+    if visit is None:
+        return Outcome((Say("visit.none"),))
+    said = Say("visit.called_off", {"time": _words(visit.starts_at, context), "service": visit.service})
+    return Outcome((said,), (CallOffVisit(visit.id, visit.version),))
+
+
+def as_choices(times: tuple[datetime, ...], context: Context) -> list[list[str]]:
+    """Moments as `choices_from` takes them: (value, title)."""
+    zone = zone_of(context.turn)
+    return [
+        [moment.astimezone(zone).isoformat(timespec="minutes"), _words(moment, context)] for moment in times
+    ]
+
+
+def _words(moment: datetime, context: Context) -> str:
+    return moment_words(moment.astimezone(zone_of(context.turn)), context.lang)
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None

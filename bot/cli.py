@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ from rich.console import Console
 from bot import logs
 from bot.errors import SamvadError
 from bot.settings import Settings, load_settings
+
+# Our matrices are small: a second thread of OpenBLAS waits busily, and 600 examples took 3 to 6 s to learn
+# instead of 0.6. It is read when numpy is first imported, which no command has done yet.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _console = Console(stderr=True, highlight=False)
 cli = typer.Typer(

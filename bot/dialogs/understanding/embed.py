@@ -6,6 +6,7 @@ event loop; the call leaves the interpreter free. Nothing else knows the package
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,9 +18,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.knowledge.tokens import MARKS
+
 SIZE = 384
 LONGEST = 240
 """Characters that are looked at: time grows with them, and a matter is said in the first sentence or two."""
+PIECES = 80
+"""Words, parts of long ones, and signs that are looked at: 240 signs in a row would take most of a second."""
+_PIECE = re.compile(rf"[\w{MARKS}]{{1,6}}|\S")
 _BATCH = 32
 _KEPT_AT_ONCE = 512
 
@@ -46,7 +52,9 @@ def _bounded(text: str) -> str:
     """The text as the package takes it. It writes signs that stand for many letters ("ﷺ" is eighteen) beyond
     the end of its memory unless they are spelled out beforehand: one such message ended the process."""
     spelled = unicodedata.normalize("NFKC", text[:LONGEST].replace("\0", " "))
-    return " ".join(spelled.split())[:LONGEST]
+    short = " ".join(spelled.split())[:LONGEST]
+    ends = [piece.end() for piece in _PIECE.finditer(short)]
+    return short[: ends[PIECES]] if len(ends) > PIECES else short
 
 
 def embed_kept(texts: Sequence[str], file: Path) -> Vectors:

@@ -19,8 +19,9 @@ from bot.conversations.channel_account import all_accounts, seed_account
 from bot.conversations.entities import ENTITIES
 from bot.crm.article import ARTICLE
 from bot.crm.business import Profile, seed_profile
-from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import Flows, load_flows
+from bot.crm.flow_version import PUBLISHED
+from bot.dialogs.flows import Flows
+from bot.dialogs.publishing import served
 from bot.dialogs.turn import SearchKnowledge
 from bot.dialogs.understanding import Understanding
 from bot.dialogs.understanding.learner import Learner
@@ -52,8 +53,6 @@ from bot.storage.migrate import load_secret, upgrade
 
 _log = logger("app")
 _AGAIN_S = 1.0
-PUBLISHED = "flows"
-"""The topic of the notice that flows or their examples are others now."""
 LEARNED = "learned"
 """The topic of the notice that a worker has trained the whole model of the flows."""
 
@@ -80,7 +79,7 @@ class App:
         """Read the flows anew and serve them, by their words at first; a worker then trains the whole model.
 
         Every process does so at the notice `PUBLISHED`: who publishes flows posts it after the commit."""
-        flows = await self.store.aside(partial(_read_flows, self.words))
+        flows = await self.store.aside(partial(_read_flows, self.store))
         model = await self.learner.best(flows)
         self.understanding.learn(flows, model)
         self.runtime.flows = flows
@@ -216,7 +215,7 @@ async def _compose(
     stack: AsyncExitStack,
 ) -> App:
     words = Words.load()
-    flows = await asyncio.to_thread(_read_flows, words)
+    flows = await asyncio.to_thread(_read_flows, store)
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
     learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
@@ -270,9 +269,9 @@ async def _compose(
     )
 
 
-def _read_flows(words: Words) -> Flows:
-    """The flows that are to be served now. Raises ConfigurationInvalid where one is wrong."""
-    return load_flows(actions=ACTIONS, knows=words.has)
+def _read_flows(store: Store) -> Flows:
+    """The flows that are to be served now. Raises ConfigurationInvalid where one that ships is wrong."""
+    return store.read_now(served, SYSTEM)
 
 
 def _seed(

@@ -20,8 +20,9 @@ from bot.conversations.channel_account import all_accounts, seed_account
 from bot.conversations.entities import ENTITIES
 from bot.crm.article import ARTICLE
 from bot.crm.business import Profile, seed_profile
-from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import Flows, load_flows
+from bot.crm.flow_version import PUBLISHED
+from bot.dialogs.flows import Flows
+from bot.dialogs.publishing import served
 from bot.dialogs.turn import SearchKnowledge
 from bot.dialogs.understanding import Understanding
 from bot.dialogs.understanding.learner import Learner
@@ -56,8 +57,6 @@ _log = logger("app")
 _AGAIN_S = 1.0
 _DAY_S = 86_400.0 * 2
 """A day's sum is kept past its end, for those whose clock is late."""
-PUBLISHED = "flows"
-"""The topic of the notice that flows or their examples are others now."""
 LEARNED = "learned"
 """The topic of the notice that a worker has trained the whole model of the flows."""
 
@@ -84,7 +83,7 @@ class App:
         """Read the flows anew and serve them, by their words at first; a worker then trains the whole model.
 
         Every process does so at the notice `PUBLISHED`: who publishes flows posts it after the commit."""
-        flows = await self.store.aside(partial(_read_flows, self.words))
+        flows = await self.store.aside(partial(_read_flows, self.store))
         model = await self.learner.best(flows)
         self.understanding.learn(flows, model)
         self.runtime.flows = flows
@@ -222,7 +221,7 @@ async def _compose(
     stack: AsyncExitStack,
 ) -> App:
     words = Words.load()
-    flows = await asyncio.to_thread(_read_flows, words)
+    flows = await asyncio.to_thread(_read_flows, store)
     media = MediaStore(settings.data_dir.resolve() / "media")
     library = Library(store)
     learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
@@ -286,9 +285,9 @@ async def _compose(
     )
 
 
-def _read_flows(words: Words) -> Flows:
-    """The flows that are to be served now. Raises ConfigurationInvalid where one is wrong."""
-    return load_flows(actions=ACTIONS, knows=words.has)
+def _read_flows(store: Store) -> Flows:
+    """The flows that are to be served now. Raises ConfigurationInvalid where one that ships is wrong."""
+    return store.read_now(served, SYSTEM)
 
 
 def _seed(

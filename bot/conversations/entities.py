@@ -16,6 +16,7 @@ from bot.crm.case import CASE
 from bot.crm.consent import CONSENT
 from bot.crm.contact import CONTACT, IDENTITY
 from bot.crm.file import FILE, FILE_VERSION
+from bot.crm.flow_version import FLOW_VERSION
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.opportunity import OPPORTUNITY, STAGE
@@ -110,6 +111,7 @@ ENTITIES: dict[str, Entity] = {
         RULE,
         RULE_VERSION,
         RULE_RUN,
+        FLOW_VERSION,
         CHANNEL_ACCOUNT,
         TEMPLATE,
         NOTIFICATION,

@@ -88,9 +88,13 @@ class _Reader:
         return self.items[first].start, self.items[last].end
 
     def moment(self) -> Moment:
-        if relative := self.relative():
+        relative = self.relative()
+        if relative is not None and relative.hour is not None:
             return relative
-        day, day_at = self.day() or (None, (0, 0))
+        if relative is not None:  # "in 3 days", perhaps "at 5 pm"
+            day, day_at = relative.day, relative.day_at
+        else:
+            day, day_at = self.day() or (None, (0, 0))
         hour, hour_at = find_hour(self.text, self.items, day_at, self.reckoning.asked == "hour") or (
             None,
             (0, 0),

@@ -20,7 +20,7 @@ from bot.dialogs.turn import (
     Turn,
 )
 from bot.pipeline.load import LaneState
-from bot.pipeline.proof import check_code, look_at_order
+from bot.pipeline.proof import check_code, look_at_order, proved
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import BOT
 from bot.records.tx import Record
@@ -108,9 +108,12 @@ async def _order(asking: Asking, need: looks.FindOrder) -> looks.OrderAnswer:
 async def _code(asking: Asking, need: looks.CheckCode) -> looks.CodeAnswer:
     if asking.conversation_id is None:
         return looks.CodeAnswer("over")
-    return await asking.runtime.store.read(
+    found = await asking.runtime.store.read(
         check_code, BOT, asking.runtime.tokens, asking.conversation_id, need.number, need.code
     )
+    if found.state == "right":  # what this turn commits it may rely on
+        asking.rows[proved(need.number)] = {"code_id": found.code_id}
+    return found
 
 
 def _case_view(row: Record) -> CaseView:

@@ -40,6 +40,11 @@ def row_of(number: str) -> str:
     return f"order:{number}"
 
 
+def proved(number: str) -> str:
+    """Under which name a turn remembers that the order's code was typed in it."""
+    return f"proved:{number}"
+
+
 async def look_at_order(
     runtime: Runtime,
     turn: Turn,
@@ -59,6 +64,8 @@ async def look_at_order(
         return OrderAnswer("down")
     addresses = _addresses(order, runtime.profile.country)
     rows[row_of(number)] = {"addresses": addresses}
+    if order is not None and proved(number) in rows:
+        return OrderAnswer("shown", _view(order))
     return await runtime.store.read(
         _answer, BOT, runtime, turn, contact_id, conversation_id, (number, order, addresses)
     )
@@ -82,16 +89,19 @@ def _answer(
 ) -> OrderAnswer:
     number, order, addresses = asked
     matter = runtime.tokens.digest(row_of(number))
-    proved = bool(set(addresses) & _proved_by_channel(tx, turn, contact_id))
-    proved = proved or (conversation_id is not None and code.is_proved(tx, conversation_id, matter))
-    if order is not None and proved:
-        view = OrderView(order.number, order.status, order.items, order.expected_on, order.tracking_url)
-        return OrderAnswer("shown", view)
+    theirs = bool(set(addresses) & _proved_by_channel(tx, turn, contact_id))
+    theirs = theirs or (conversation_id is not None and code.is_proved(tx, conversation_id, matter))
+    if order is not None and theirs:
+        return OrderAnswer("shown", _view(order))
     way = _way(tx, runtime, addresses)
     left = max(0, code.AN_HOURS_CODES - code.sent_lately(tx, _digest_of(runtime.tokens, number, way)))
     # What the business can send on at all: of one order's address nothing is told by it.
     reachable = any(_account(runtime, channel) for channel in ("sms", "whatsapp", "email"))
     return OrderAnswer("hidden", None, _shown(runtime.tokens, number, way), left, reachable)
+
+
+def _view(order: Order) -> OrderView:
+    return OrderView(order.number, order.status, order.items, order.expected_on, order.tracking_url)
 
 
 def _proved_by_channel(tx: Tx, turn: Turn, contact_id: str | None) -> set[Address]:

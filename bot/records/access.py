@@ -50,6 +50,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "rules": {"manager": _R},
     "rule_versions": {"manager": _R},
     "rule_runs": {"manager": _R},
+    "flow_versions": {"manager": _R},
     "channel_accounts": {"manager": _R},
     "templates": {"agent": _R, "rep": _R, "manager": _RW, "marketer": _R},
     "outbox": {"agent": _RW, "rep": _RW, "manager": _RW},

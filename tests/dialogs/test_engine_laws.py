@@ -260,8 +260,8 @@ def test_two_failures_in_a_row_reach_a_person(conversation: Any, flows: Flows, n
     chat.flows = flows
     chat.hears(StartFlow(name))
     # Two, except at questions that say themselves how many answers they bear.
-    for _ in range(300):
-        chat.hears(NotUnderstood("?"))
+    for number in range(300):
+        chat.hears(NotUnderstood(f"? {number}"), text=f"? {number}")
         if chat.wrote(HandOff):
             break
     assert chat.wrote(HandOff)

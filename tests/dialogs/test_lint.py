@@ -1,4 +1,4 @@
-"""The lint: what ships has no finding; each kind of mistake is found at its step; `samvad flows check` says so."""
+"""The lint: what ships has no finding; each kind of mistake is found at its step, with its line."""
 
 from pathlib import Path
 

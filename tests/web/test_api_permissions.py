@@ -41,6 +41,7 @@ MAY_READ = {
     "rules": {"manager", "admin"},
     "rule_versions": {"manager", "admin"},
     "rule_runs": {"manager", "admin"},
+    "flow_versions": {"manager", "admin"},
     "templates": EVERYBODY,
     "notifications": EVERYBODY,
 }

@@ -1,0 +1,172 @@
+"""A business's own flows: drafted, checked, published, retired. Below them stand the flows that ship.
+
+Each process serves `served(tx)`; a change posts the notice `flows` after its commit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from bot.crm.flow_version import FLOW_VERSION
+from bot.dialogs.actions import ACTIONS
+from bot.dialogs.flows import load_flows
+from bot.dialogs.flows.check import Known, faults
+from bot.dialogs.flows.model import Flow, Flows
+from bot.dialogs.flows.read import Reader
+from bot.dialogs.lint import lint
+from bot.errors import Conflict, InvalidInput
+from bot.i18n import Words
+from bot.logs import logger
+from bot.records.tx import Record, Tx
+from bot.records.write import create, get, update
+
+LONGEST = 100_000
+"""Characters of a flow's YAML."""
+OURS = frozenset({"stop", "start"})
+"""Flows that no business changes: STOP and START are heard as the law and the carriers want it."""
+_table = FLOW_VERSION.table
+_log = logger("flows")
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Flows:
+    """The flows that come with the program."""
+    return load_flows(actions=ACTIONS, knows=Words.load().has)
+
+
+def save_draft(tx: Tx, source: str) -> str:
+    """Keep a flow's YAML as its draft, whatever is still wrong with it; returns the record's id.
+
+    Raises InvalidInput when not even its name can be read, Forbidden."""
+    name = _read(source)[0].name
+    rows = _versions(tx, name)
+    draft = next((row for row in rows if row["state"] == "draft"), None)
+    if draft is not None:
+        update(tx, FLOW_VERSION, draft, {"source": source, "made_by": tx.actor.id})
+        return str(draft["id"])
+    known = shipped().get(name)
+    number = max([row["number"] for row in rows] + [known.version if known is not None else 0]) + 1
+    values = {"name": name, "number": number, "source": source, "made_by": tx.actor.id}
+    return create(tx, FLOW_VERSION, values)
+
+
+def check_source(tx: Tx, source: str) -> tuple[list[str], list[str]]:
+    """(errors, warnings) of a flow's YAML beside the flows that are served, each with its line."""
+    tx.require("read", FLOW_VERSION.name)
+    return _checked(tx, source)
+
+
+def publish(tx: Tx, version_id: str) -> None:
+    """Serve a version from now on; the one before it finishes what it began.
+
+    Raises InvalidInput with every error found, Conflict for a flow that cannot be changed, Forbidden."""
+    tx.require("update", FLOW_VERSION.name)
+    row = get(tx, FLOW_VERSION, version_id)
+    errors, _ = _checked(tx, row["source"])
+    if errors:
+        told = "This flow cannot be published. Please mend:\n" + "\n".join(errors)
+        raise InvalidInput(told, problems=errors, field="source")
+    _retire(tx, row["name"])
+    by = {"published_at": tx.now, "published_by": tx.actor.id}
+    update(tx, FLOW_VERSION, row, {"state": "published", **by})
+
+
+def retire(tx: Tx, name: str) -> None:
+    """Serve the flow that ships again, or none of this name. Raises Conflict where others call it."""
+    tx.require("update", FLOW_VERSION.name)
+    _retire(tx, name)
+    tx.flush()
+    broken = _faults(_in_force(tx))
+    if broken:
+        raise Conflict(f"Other flows need {name}: {broken[0]}", problems=broken)
+
+
+def _retire(tx: Tx, name: str) -> None:
+    for row in _versions(tx, name):
+        if row["state"] == "published":
+            update(tx, FLOW_VERSION, row, {"state": "retired"})
+
+
+def served(tx: Tx) -> Flows:
+    """The flows that are in force: published ones over those that ship, with the versions before them."""
+    flows = _in_force(tx)
+    if problems := _faults(flows):
+        # The program has moved on under them: better the flows that ship than none.
+        _log.error("published_flows_unsound", problems=problems)
+        return shipped()
+    return flows
+
+
+def _in_force(tx: Tx) -> Flows:
+    newest: dict[str, Flow] = dict(shipped())
+    earlier = {(flow.name, flow.version): flow for flow in newest.values()}
+    for row in _rows(tx, sa.and_(_table.c.published_at.is_not(None), _table.c.deleted_at.is_(None))):
+        flow = _flow(row)
+        if flow is None:
+            continue
+        earlier[flow.name, flow.version] = flow
+        if row["state"] == "published":
+            newest[flow.name] = flow
+    return Flows(newest, earlier)
+
+
+def _flow(row: Record) -> Flow | None:
+    """A stored version as a flow; None where this program cannot read it any more."""
+    try:
+        return replace(_read(row["source"])[0], version=row["number"])
+    except InvalidInput as error:
+        _log.error("stored_flow_unreadable", flow=row["name"], number=row["number"], error=error.message)
+        return None
+
+
+def _checked(tx: Tx, source: str) -> tuple[list[str], list[str]]:
+    try:
+        flow, lines, problems = _read(source)
+    except InvalidInput as error:
+        return list(error.data["problems"]), []
+    if flow.name in OURS:
+        return [f"1: {flow.name} cannot be changed: STOP and START must always be heard"], []
+    together = Flows({**served(tx), flow.name: flow})
+    errors = list(problems)
+    errors += [f"{lines.get(step, 1)}: {fault}" for step, fault in faults(flow, _known(together))]
+    if errors:
+        return errors, []
+    errors += [fault for fault in _faults(together) if fault]
+    found = lint(together, flow.name)
+    errors += [f"{lines.get(one.step, 1)}: {one.text}" for one in found if one.error]
+    return errors, [f"{lines.get(one.step, 1)}: {one.text}" for one in found if not one.error]
+
+
+def _faults(flows: Flows) -> list[str]:
+    known = _known(flows)
+    return [f"{flow.name}: {fault}" for flow in flows.values() for _, fault in faults(flow, known)]
+
+
+def _known(flows: Flows) -> Known:
+    return Known(flows, frozenset(ACTIONS), Words.load().has)
+
+
+@lru_cache(maxsize=256)
+def _read(source: str) -> tuple[Flow, dict[str, int], tuple[str, ...]]:
+    """A YAML as a flow with its lines and problems. Raises InvalidInput when it has no name."""
+    if len(source) > LONGEST:
+        raise InvalidInput(
+            f"A flow is at most {LONGEST:,} characters long", field="source", problems=["1: too long"]
+        )
+    problems: list[str] = []
+    reader = Reader("", problems)
+    flow = reader.read(source)
+    told = tuple(problem.removeprefix(":") for problem in problems)
+    if flow is None or not flow.name:
+        raise InvalidInput("This is no flow: " + "; ".join(told), field="source", problems=list(told))
+    return flow, reader.lines, told
+
+
+def _versions(tx: Tx, name: str) -> list[Record]:
+    return list(_rows(tx, sa.and_(_table.c.name == name, _table.c.deleted_at.is_(None))))
+
+
+def _rows(tx: Tx, where: sa.ColumnElement[bool]) -> Iterator[Record]:
+    yield from tx.rows(sa.select(_table).where(where).order_by(_table.c.name, _table.c.number))

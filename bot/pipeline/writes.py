@@ -11,7 +11,7 @@ from bot.crm.call import book_call_back
 from bot.crm.case import CASE, add_to_case, display_number, open_case
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity, learn_about
-from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead
+from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead, drop_lead
 from bot.crm.notification import notify_user
 from bot.crm.territory import category_of
 from bot.crm.user import staff_to_tell
@@ -88,6 +88,13 @@ def _save_lead(tx: Tx, turn: TurnWrites, write: plans.SaveLead) -> None:
         add_to_lead(tx, row, write.slots, qualified=write.qualified)
         number = row["number"]
     turn.results["lead_number"] = f"L-{number}"
+
+
+def _drop_lead(tx: Tx, turn: TurnWrites, write: deeds.DropLead) -> None:
+    row = turn.rows.get(write.lead_id) or find(tx, LEAD, write.lead_id)
+    if row is None or row["contact_id"] != turn.contact_id or row["version"] != write.version:
+        raise VersionConflict("The lead was changed meanwhile")
+    drop_lead(tx, row)
 
 
 def _open_case(tx: Tx, turn: TurnWrites, write: plans.OpenCase) -> None:
@@ -228,6 +235,7 @@ WRITES: dict[type, Callable[[Tx, TurnWrites, Any], None]] = {
     plans.SaveContact: _save_contact,
     plans.AddIdentity: _add_identity,
     plans.SaveLead: _save_lead,
+    deeds.DropLead: _drop_lead,
     plans.OpenCase: _open_case,
     plans.AddToCase: _add_to_case,
     plans.HandOff: _hand_off,

@@ -110,5 +110,3 @@ def _read(tx: Tx, lane_id: str) -> tuple[Record | None, list[str]]:
     table = CONVERSATION.table
     conversation = tx.row(sa.select(table).where(table.c.id == lane["conversation_id"]))
     return conversation, said_to(tx, [lane["conversation_id"]])
-
-

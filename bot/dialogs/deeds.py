@@ -48,6 +48,14 @@ class DropLead:
 
 
 @dataclass(frozen=True, slots=True)
+class DropCase:
+    """The customer takes back what they have just complained of."""
+
+    case_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendCode:
     """Send a one-time code to the address on an order, if there is such an order."""
 

@@ -174,6 +174,8 @@ class _Decision(Answering):
         if not isinstance(command, SetSlot | Correct | Ask | Clarify):
             self.state.failed = 0
         match command:
+            case StartFlow("open_case", _) if self.goes_on(self.turn.text):
+                pass
             case StartFlow(flow, slots):
                 if not self.takes_up(flow) and not self.start(flow, slots):
                     yield from self.not_understood(self.turn.text)

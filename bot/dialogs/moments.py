@@ -97,11 +97,20 @@ class _Reader:
             day, day_at = relative.day, relative.day_at
         else:
             day, day_at = self.day() or (None, (0, 0))
-        hour, hour_at = find_hour(self.text, self.items, day_at, self.reckoning.asked == "hour") or (
-            None,
-            (0, 0),
-        )
+        found = find_hour(self.text, self.items, day_at, self.reckoning.asked == "hour")
+        if found is not None and self.of_another_day(day, day_at, found[1]):
+            found = None
+        hour, hour_at = found or (None, (0, 0))
         return Moment(day, day_at, hour, hour_at, hour is not None and self.only_part(hour_at))
+
+    def of_another_day(self, day: date | None, day_at: tuple[int, int], hour_at: tuple[int, int]) -> bool:
+        """Whether another day is said between a day and an hour: "not tomorrow, Friday at 3"."""
+        between = [item for item in self.items if day_at[1] <= item.start < hour_at[0]]
+        if day is None or not any(item.get("weekday") is not None or item.get("day") for item in between):
+            return False
+        text = " " * day_at[1] + self.text[day_at[1] : hour_at[0]]
+        other = _Reader(text, between, self.reckoning).day()
+        return other is not None and other[0] != day
 
     def only_part(self, place: tuple[int, int]) -> bool:
         """Whether the time at a place is but a part of the day; noon and midnight are hours."""

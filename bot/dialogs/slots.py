@@ -47,6 +47,7 @@ _NO_NAMES = frozenset(fold(_WORDS["not_names"]).split())
 YES = frozenset(fold(_WORDS["says_yes"]).split())
 NO = frozenset(fold(_WORDS["says_no"]).split())
 _WORD = re.compile(r"[^\s.,!?।۔؟،]+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER_IN_ANSWER = re.compile(r"(?<![\w/-])(?:[A-Za-z]{1,6}[-/]?)?\d{3,14}(?![\w/-])")
 
 
@@ -232,7 +233,7 @@ def _order_number(value: Any, turn: Turn, step: Collect) -> str | None:
     if found or ORDER_NUMBER.fullmatch(text):
         return found or text.upper()
     # "48213 hai", "it says 48213 on the box", "four eight two one three": the one number there is.
-    numbers = _NUMBER_IN_ANSWER.findall(in_figures(text))
+    numbers = [one for one in _NUMBER_IN_ANSWER.findall(in_figures(text)) if not _YEAR.fullmatch(one)]
     return numbers[0].upper() if len(numbers) == 1 else None
 
 

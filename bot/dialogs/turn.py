@@ -14,6 +14,7 @@ from bot.dialogs.deeds import (
     BookVisit,
     CallOffVisit,
     CodeTried,
+    DropCase,
     DropLead,
     KeepFeedback,
     MoveVisit,
@@ -262,6 +263,7 @@ Write = (
     | CodeTried
     | KeepFeedback
     | DropLead
+    | DropCase
 )
 
 

@@ -26,6 +26,7 @@ ACTIONS: Mapping[str, Action] = {
     "save_lead": leads.save_lead,
     "drop_lead": leads.drop_lead,
     "open_case": cases.open_case,
+    "drop_case": cases.drop_case,
     "open_warranty_case": cases.open_warranty_case,
     "open_return_case": cases.open_return_case,
     "find_open_cases": cases.find_open_cases,

@@ -78,9 +78,8 @@ def find_visits(context: Context) -> Generator[Need, Any, Outcome]:
     if chosen is not None:
         # "I cannot come tomorrow at 11" says when the visit was to be, not when it is to be now.
         slots["old_hour"] = _moment(context.slots.get("starts_at")) == chosen.starts_at
-        slots["old_day"] = (
-            _day(context.slots.get("day")) == chosen.starts_at.astimezone(zone_of(context.turn)).date()
-        )
+        day = chosen.starts_at.astimezone(zone_of(context.turn)).date()
+        slots["old_day"] = _day(context.slots.get("day")) == day
     return Outcome(slots=slots)
 
 

@@ -13,7 +13,7 @@ from bot.dialogs.understanding.examples import courtesy, words_of
 from bot.dialogs.understanding.extract import Extracted, choice_word, extract
 from bot.knowledge.tokens import WORD, fold
 
-_INSTEAD = re.compile(r".\S*[ ,]+(?:nahi+n?|nai|nhi|नहीं|नही|نہیں)[ ,]+(?P<new>.+)", re.IGNORECASE | re.DOTALL)
+_INSTEAD = re.compile(r".*\S[ ,]+(?:nahi+n?|nai|nhi|नहीं|नही|نہیں)[ ,]+(?P<new>.+)", re.IGNORECASE | re.DOTALL)
 """Hindi and its kin deny first: "6 nahi 7 baje"."""
 _NOT = re.compile(r"(?P<new>.+?)[ ,]+not[ ,]+\S", re.IGNORECASE | re.DOTALL)
 """English last: "the ninth, not the sixth"."""

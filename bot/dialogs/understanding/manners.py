@@ -1,4 +1,4 @@
-"""What a message is by a few plain words, whatever it is about: a question, a question passed over, an end."""
+"""What a message is by a few plain words, whatever it is about: a question, no answer, an end."""
 
 import re
 from functools import lru_cache

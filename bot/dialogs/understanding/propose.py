@@ -59,7 +59,8 @@ FAR = 0.05
 CLOSE = 0.2
 """From here a second flow is too likely to begin the first without asking, unless that is SURELY meant."""
 SURELY = 0.75
-LONG = 8
+_PLAIN_KINDS = ("date", "time", "datetime", "phone", "email", "contact", "order_number")
+LONG = 12
 """Words from which on an answer in words corrects nothing but by how it begins."""
 
 
@@ -127,7 +128,7 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
         return (Chitchat("why"),)
     label = reading.guess.label
     if reading.guess.sure and label not in (flow.name, INFORM) and not (asks and _unlikely(reading)):
-        return (_command(label, reading),)
+        return (_beside(label, reading),)
     if asks:
         return (Ask(reading.text),)
     again = slots_for(flow, reading.found, reading.text, frozenset({step.slot}))
@@ -247,8 +248,12 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
         and (known.type != step.type or (marked and step.type == "choice" and answers is None))
     )
     found = _instead(reading, others, frame, marked)
-    if step.type == "text" and len(reading.text.split()) > LONG and not _briefly(reading, others, frame):
-        return ()
+    if step.type == "text" and not _briefly(reading, others, frame):
+        # What is told is full of denials and figures: of those only a day, an hour or a number corrects.
+        kinds = {known.slot: known.type for known in others}
+        plain = all(kinds[one.name] in _PLAIN_KINDS for one in found)
+        if not plain or len(reading.text.split()) > LONG:
+            return ()
     if found or not marked or step.type == "text":
         return found
     wrong = named_wrong([flow.collect(slot) for slot in frame.given if slot != step.slot], reading.text)
@@ -299,8 +304,18 @@ def _confirm(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, ...]:
         return (Cancel(),)
     label = reading.guess.label
     if reading.guess.sure and label not in (flow.name, INFORM):
-        return (_command(label, reading),)
+        return (_beside(label, reading),)
     return (Ask(text) if is_question(text) else NotUnderstood(text),)
+
+
+def _beside(label: str, reading: Reading) -> Command:
+    """Another matter while a flow waits: what would be recorded by this one message is asked about first."""
+    command = _command(label, reading)
+    if isinstance(command, StartFlow):
+        flow = reading.flows[command.flow]
+        if flow.steps and all(step.slot in command.slots for step in flow.collects()):
+            return Clarify((command.flow,))
+    return command
 
 
 # --- with nothing running --------------------------------------------------------------------------

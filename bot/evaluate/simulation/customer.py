@@ -137,7 +137,9 @@ class ScriptedCustomer:
         if any(slot in frame.given for frame in frames):
             return True
         if not frames:
-            return slot in self.answered or self.conversation.has("all_at_once")
+            # A complaint is told by its first words, and written down at once.
+            told = self.conversation.has("all_at_once") or slot == "description"
+            return told or slot in self.answered
         return slot in self.answered and slot in ("code", "change")
 
     # --- answers -------------------------------------------------------------------------------------
@@ -157,8 +159,15 @@ class ScriptedCustomer:
             return self._unprepared(step, scene)
         self.answered.add(step.slot)
         if "{code}" in text:
-            return Said(text.replace("{code}", scene.code or "000000"))
+            return self._with_code(text, scene)
         return Said(self._typed(text))
+
+    def _with_code(self, text: str, scene: Scene) -> Said:
+        """The code that came; where none did, the number of the order was mistyped."""
+        order = self.conversation.answers.get("order_number")
+        if not scene.code and order and any(twist.at == "order_number" for twist in self.conversation.twists):
+            return Said(self._word("mistaken").format(order))
+        return Said(text.replace("{code}", scene.code or "000000"))
 
     def _text_for(self, slot: str) -> str | None:
         answers = self.conversation.answers

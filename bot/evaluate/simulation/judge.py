@@ -1,6 +1,5 @@
 """Whether a customer got what they wanted: by what is on record in the end, not by how the bot spoke."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,8 @@ from bot.evaluate.simulation.shop import BOOKED, ORDERS, PHONE, ZONE
 from bot.i18n import Words
 from bot.records.tx import Record
 
-_TOLD = re.compile(r"[\w+@]{3,}")
+_RUPEES = 1000
+"""From here an expected budget is the sum; a smaller one stands for its first figures."""
 
 
 def judge(played: Played, words: Words) -> list[str]:
@@ -44,7 +44,7 @@ def _found(played: Played) -> dict[str, list[Any]]:
         visits = visits[1:]
     return {
         "a lead": [row for row in records.leads if row["status"] in OPEN],
-        "a case": list(records.cases),
+        "a case": [row for row in records.cases if row["status"] != "closed"],
         "a visit": visits,
         "a call": [row for row in records.calls if row["done_at"] is None],
         "a rating": list(records.ratings),
@@ -85,19 +85,19 @@ def _lead(played: Played, words: Words) -> Iterator[str]:
         if not _told(played, slot):
             continue
         if slot == "budget":
-            if lead["budget"] != round(float(wanted) * 100):
-                yield f"budget is {lead['budget']}, not {wanted} rupees"
+            rupees = f"{(lead['budget'] or 0) // 100}"
+            if not (rupees == str(wanted) if float(wanted) >= _RUPEES else str(wanted) in rupees):
+                yield f"the budget is {rupees}, not {wanted}"
         elif slot in ("need", "timeline", "authority"):
             yield from _holds(f"the lead's {slot}", lead[slot], wanted)
     yield from _person(played)
 
 
 def _told(played: Played, slot: str) -> bool:
-    """Whether the customer ever said it: a lead is asked for a little at a time."""
+    """Whether the customer ever said it: the bot need not ask for everything."""
     if slot in played.answered or played.conversation.has("all_at_once"):
         return True
-    said = " ".join(played.said).casefold()
-    return any(word in said for word in _TOLD.findall(played.conversation.answers.get(slot, "").casefold()))
+    return str(played.wanted.get(slot)).casefold() in " ".join(played.said).casefold()
 
 
 def _complaint(played: Played, words: Words) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _case(
         return
     text = "\n".join((cases[0]["subject"], cases[0]["description"]))
     for slot in slots:
-        if (wanted := played.wanted.get(slot)) is None:
+        if (wanted := played.wanted.get(slot)) is None or not _told(played, slot):
             continue
         if slot in ("reason", "wish"):
             wanted = words.say(f"return.{slot}.{wanted}", "en")

@@ -2,9 +2,9 @@
 
 | field | meaning |
 | --- | --- |
-| `id`, `lang`, `channel`, `flow` | who, in which language, where (`webchat`, `whatsapp`), and what they want |
+| `id`, `lang`, `channel`, `flow` | who, in which language, on which of CHANNELS, and what they want |
 | `opening` | the first messages |
-| `answers` | slot -> what they type when it is asked for; `{code}` is the one-time code that was sent to them |
+| `answers` | slot -> what they type when it is asked for; `{code}` is the one-time code they were sent |
 | `twists` | what happens on the way, see `KINDS` |
 | `expects` | slot -> what must be on record in the end; only what is clear |
 """

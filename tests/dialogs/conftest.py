@@ -111,12 +111,8 @@ class Conversation:
             return self.lead
         if isinstance(need, FindCases):
             return tuple(case for case in self.cases if need.number in (None, case.number))
-        known = {
-            FindFreeTimes: self.times,
-            FindVisits: self.visits,
-            FindOrder: self.order,
-            CheckCode: self.code,
-        }
+        known: dict[type, Any] = {FindFreeTimes: self.times, FindVisits: self.visits}
+        known |= {FindOrder: self.order, CheckCode: self.code}
         return known.get(type(need), self.answer)
 
     def remember(self) -> None:

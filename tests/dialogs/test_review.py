@@ -18,5 +18,5 @@ def test_an_admin_sees_confused_intents_weak_examples_and_why_a_message_is_under
     assert lines[-1].endswith("weak.") and " examples of " in lines[-1]
     first, *rest = explained(settings, "mera fan kharab hai")
     assert first == "open_case, by its words" and rest[0].endswith(" open_case")
-    assert sum(" near (" in line and "open_case" in line for line in rest) >= 2
+    assert sum(" near (" in line and "open_case" in line for line in rest) >= 1
     assert next(explained(settings, "zxcv poiu")) == "nothing, by its words"

@@ -13,6 +13,7 @@ import jinja2
 import js_lib_htmx
 from aiohttp import web
 
+from bot.dialogs.drawing import STYLE as PICTURES
 from bot.errors import NotFound, SamvadError
 from bot.i18n import written_from_right
 from bot.web.keys import APP
@@ -35,6 +36,7 @@ class Assets:
             for path in sorted((_WEB / room / "static").iterdir()):
                 self._add(f"{room}/{path.name}", path)
         self._add("htmx.js", _HTMX)
+        self._add("flow.css", PICTURES)
         whole = b"".join(body for body, _, _ in self.files.values())
         self.digest = hashlib.sha256(whole).hexdigest()[:12]
 

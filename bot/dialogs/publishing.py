@@ -6,10 +6,12 @@ Each process serves `served(tx)`; a change posts the notice `flows` after its co
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from bot.crm.flow_version import FLOW_VERSION
+from bot.dialogs import flows as shipped_flows
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
 from bot.dialogs.flows.check import Known, faults
@@ -34,6 +36,31 @@ _log = logger("flows")
 def shipped() -> Flows:
     """The flows that come with the program."""
     return load_flows(actions=ACTIONS, knows=Words.load().has)
+
+
+def shipped_source(name: str) -> str:
+    """The YAML of a flow that ships; empty when none of this name does."""
+    if name not in shipped():
+        return ""
+    return (Path(shipped_flows.__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def source_in_force(tx: Tx, name: str) -> str:
+    """The YAML that is served of a flow; empty when none is."""
+    tx.require("read", FLOW_VERSION.name)
+    published = [row["source"] for row in _versions(tx, name) if row["state"] == "published"]
+    return str(published[0]) if published else shipped_source(name)
+
+
+def drafted(tx: Tx, source: str) -> tuple[Flow, Flows]:
+    """A flow as far as its YAML can be read, and all flows as they would be with it.
+
+    Raises InvalidInput when not even its name can be read, Forbidden."""
+    tx.require("read", FLOW_VERSION.name)
+    flow = _read(source)[0]
+    now = served(tx)
+    earlier = {(one.name, one.version): one for one in now.values() if one.name != flow.name}
+    return flow, Flows({**now, flow.name: flow}, earlier)
 
 
 def save_draft(tx: Tx, source: str) -> str:

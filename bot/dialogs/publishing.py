@@ -23,6 +23,7 @@ from bot.i18n import Words
 from bot.logs import logger
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
+from bot.yaml_text import trap_in
 
 LONGEST = 100_000
 """Characters of a flow's YAML."""
@@ -182,6 +183,9 @@ def _read(source: str) -> tuple[Flow, dict[str, int], tuple[str, ...]]:
         raise InvalidInput(
             f"A flow is at most {LONGEST:,} characters long", field="source", problems=["1: too long"]
         )
+    if trap := trap_in(source):
+        trapped = f"{trap[0]}: {trap[1]}"
+        raise InvalidInput(f"This is no flow: {trapped}", field="source", problems=[trapped])
     problems: list[str] = []
     reader = Reader("", problems)
     flow = reader.read(source)

@@ -38,6 +38,7 @@ from bot.dialogs.understanding.extract import (
     without_addresses,
 )
 from bot.dialogs.understanding.model import Guess
+from bot.dialogs.understanding.named_language import language_named
 from bot.knowledge.tokens import WORD, fold
 
 CHITCHAT = ("greeting", "thanks", "goodbye")
@@ -55,6 +56,8 @@ _CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 WORDS = re.compile(r"[^\W\d_]")
 LIKELY = 0.55
 """From here one is."""
+DIGITS = 7
+"""Digits from which a number is a poor phone number sooner than a sum of money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
         return (*corrections, SetSlot(step.slot, value), *rest)
     if corrections:
         return corrections
+    if step.type in ("phone", "contact") and _mere_digits(reading.text):
+        return (NotUnderstood(reading.text),)  # a digit is missing: it is no sum of money
     asks = is_question(reading.text)
     others = slots_for(flow, reading.found, "" if asks else reading.text, frozenset(frame.given))
     if not asks and (name := _late_name(reading, step, frame, flow)):
@@ -113,7 +118,7 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
     denies = reading.guess.label in ("affirm", "deny")
     if others and (denies or not _elsewhere(reading, flow, INTERRUPTS)):
         return tuple(SetSlot(slot, other) for slot, other in others.items())
-    if _passes_over(reading.text):
+    if _passes_over(reading.text, step):
         return (Deny(),)
     if step.type != "text" and _asks_why(reading.text):
         return (Chitchat("why"),)
@@ -126,20 +131,23 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
     return tuple(SetSlot(*slot) for slot in again.items()) or (NotUnderstood(reading.text),)
 
 
-def _passes_over(text: str) -> bool:
-    """Whether a message passes over a question: "skip", or few words with "don't know" among them."""
+def _mere_digits(text: str) -> bool:
+    return not WORDS.search(text) and sum(char.isdecimal() for char in text) >= DIGITS
+
+
+def _passes_over(text: str, step: Collect) -> bool:
+    """Whether a message passes over a question: "skip", "don't know", "no" where anything may be said."""
     said = bare(text)
-    if said in _skips():
-        return True
+    skips = said in _skips() or (step.anything and " " not in said and read_yes_no(said) is False)
     few = 1 < len(said.split()) <= SHORT
-    return few and any(" " in skip and f" {skip} " in f" {said} " for skip in _skips())
+    return skips or (few and any(" " in skip and f" {skip} " in f" {said} " for skip in _skips()))
 
 
 def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     """The value that answers the question; None when the message is no answer."""
     text, turn = reading.text, reading.turn
     said = bare(text)
-    if (step.optional and _passes_over(text)) or not text.strip():
+    if (step.optional and _passes_over(text, step)) or not text.strip():
         return None
     if step.digits and not any(char.isdecimal() for char in text):
         return None
@@ -153,7 +161,7 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
         return read_yes_no(text)
     if step.type == "choice":
         value = choice_word(step, text) or reading.found.fits(step) or accept(step, said, frame.slots, turn)
-        known = value is not None and value != said
+        known = value is not None and (value != said or value in step.choices)
         return value if known or (value is not None and _free_value(reading, step, frame)) else None
     if (value := reading.found.fits(step)) is not None:
         return value
@@ -190,7 +198,7 @@ def _late_name(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> str
     words = reading.text.split()
     if not 0 < len(words) <= 3 or any(word[:1].islower() for word in words) or not _bare_value(reading):
         return None
-    if _passes_over(reading.text) or reading.found.values.keys() & {"money", "when"}:
+    if _passes_over(reading.text, step) or reading.found.values.keys() & {"money", "when"}:
         return None
     taken = any(choice_word(other, reading.text) for other in flow.collects())
     return None if taken else read_name(reading.text)
@@ -333,18 +341,6 @@ def _only_fills(clause: str, flow: Flow, turn: Turn) -> bool:
     return hinted or ("when" in found.values and len(clause.split()) <= 4)
 
 
-def language_named(text: str, lang: str, turn: Turn) -> str | None:
-    """The language a text asks for, the last one it names; Hindi asked for in Latin letters stays in them."""
-    words = WORD.findall(fold(text))
-    named = [_languages()[word] for word in words if word in _languages()]
-    if not named:
-        return None
-    wanted = named[-1]
-    if wanted == "hi" and lang == "hi-Latn" and "hi-Latn" in turn.business.languages:
-        wanted = "hi-Latn"
-    return wanted if wanted in turn.business.languages else None
-
-
 def is_question(text: str) -> bool:
     """Whether a text asks: by a question mark or a question's words, in Hindi and Urdu anywhere."""
     if "?" in text or "؟" in text:
@@ -391,8 +387,3 @@ def _frills() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _skips() -> frozenset[str]:
     return frozenset(bare(word) for word in words_of("skip"))
-
-
-@lru_cache(maxsize=1)
-def _languages() -> Mapping[str, str]:
-    return {fold(name): lang for lang, names in courtesy()["languages"].items() for name in names}

@@ -344,7 +344,9 @@ def bench(
 def evaluate(
     what: Annotated[
         str,
-        typer.Argument(help="What to measure: bounces, language, payloads, replies, slots, understanding"),
+        typer.Argument(
+            help="What to measure: bounces, conversations, language, payloads, replies, slots, understanding"
+        ),
     ],
     test: Annotated[
         Path | None,
@@ -353,11 +355,18 @@ def evaluate(
     train: Annotated[
         Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")
     ] = None,
+    times: Annotated[
+        int | None, typer.Option(min=1, help="Of conversations: how often each, with slips of typing")
+    ] = None,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="Of conversations: a folder for what was said")
+    ] = None,
 ) -> None:
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation
 
-    print(run_evaluation(what, {"test": test, "train": train}))
+    given = {"test": test, "train": train, "times": times, "transcripts": transcripts}
+    print(run_evaluation(what, given, _console.print))
 
 
 def main() -> None:

@@ -1,12 +1,28 @@
 """Time. Everything inside is an aware `datetime` in UTC; people's zones come in at the edge."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+
+_ahead = timedelta(0)
 
 
 def now() -> datetime:
-    """The present moment in UTC. Tests move it with time-machine."""
-    return datetime.now(UTC)
+    """The present moment in UTC. Tests move it with time-machine, evaluations by `beginning_at`."""
+    return datetime.now(UTC) + _ahead
+
+
+@contextmanager
+def beginning_at(moment: datetime) -> Iterator[None]:
+    """For the whole process it is this moment now, and time goes on from there. For evaluations, whose gold
+    says "tomorrow"."""
+    global _ahead
+    before, _ahead = _ahead, moment - datetime.now(UTC)
+    try:
+        yield
+    finally:
+        _ahead = before
 
 
 def from_epoch(seconds: float) -> datetime:

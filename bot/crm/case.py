@@ -136,3 +136,8 @@ def add_to_case(tx: Tx, case: Mapping[str, Any], text: str) -> None:
 def set_status(tx: Tx, case: Mapping[str, Any], status: str, *, reason: str = "") -> bool:
     """Move a case to another status."""
     return update(tx, CASE, case, {"status": status}, reason=reason)
+
+
+def withdraw_case(tx: Tx, before: Record) -> None:
+    """Its customer has taken it back. Raises VersionConflict."""
+    update(tx, CASE, before, {"status": "closed"}, action="withdrawn")

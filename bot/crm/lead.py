@@ -100,3 +100,8 @@ def add_to_lead(
     if qualified and before["status"] in ("new", "working"):
         values["status"] = "qualified"
     return update(tx, LEAD, before, values)
+
+
+def drop_lead(tx: Tx, before: Record) -> None:
+    """The customer has said that they want it no more. Raises VersionConflict."""
+    update(tx, LEAD, before, {"status": "disqualified"}, action="dropped")

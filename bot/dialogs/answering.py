@@ -1,10 +1,11 @@
 """What an answer does to the flow that asked: it fills a slot, corrects one, is repaired, says yes or no."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
+from bot.dialogs.actions import ACTIONS
 from bot.dialogs.fitting import Fit, fit
-from bot.dialogs.flows.model import Collect, Confirm
+from bot.dialogs.flows.model import Collect, Confirm, Flow
 from bot.dialogs.running import Running, Steps, after, correctable
 from bot.dialogs.speech import offer
 from bot.dialogs.state import running
@@ -138,11 +139,27 @@ class Answering(Running):
         elif not self.leave(step.otherwise):
             self.say(Say("flow.cancelled"))
 
-    def cancel(self) -> None:
-        """Leave all running flows, and those that wait."""
-        self.say(Say("flow.cancelled" if self.state.frames else "flow.nothing_to_cancel"))
+    def cancel(self) -> Steps:
+        """Leave all running flows, and those that wait; what they have recorded so far is taken back, and
+        what the last one did that has just ended."""
+        taken_back = False
+        for frame in reversed(self.state.frames):
+            yield from self.take_back(self.flow_of(frame), frame.slots)
+        last = self.flows.get(self.before_flow)
+        if not self.state.frames and last is not None:
+            taken_back = yield from self.take_back(last, {})
+        running = bool(self.state.frames) or taken_back
+        self.say(Say("flow.cancelled" if running else "flow.nothing_to_cancel"))
         self.state.frames.clear()
         self.state.paused = []
+
+    def take_back(self, flow: Flow, slots: Mapping[str, Any]) -> Generator[Need, Any, bool]:
+        """A flow's `on_cancel`. Whether it took anything back."""
+        action = ACTIONS.get(flow.on_cancel)
+        if action is None:
+            return False
+        outcome = yield from self.act(action, slots)
+        return bool(outcome.writes)
 
     # --- going on another day ------------------------------------------------------------------------
 

@@ -18,6 +18,10 @@ _ORDINAL = frozenset({"st", "nd", "rd", "th"})
 _SURE = ("days", "either_way", "parts", "clock", "weekdays", "half_past", "quarter_past", "quarter_to")
 """What romanised Hindi lends to a text in English: words that English has not."""
 
+_SLIPS_IN = frozenset({"weekday", "month", "part", "day"})
+_SLIPS_FROM = 6
+"""Letters from which on a word of the calendar is known with a slip in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -118,7 +122,19 @@ def _lexicon(tables: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
             lexicon.setdefault(" ".join(words), {}).setdefault(tag, value)
             first = lexicon.setdefault(words[0], {})
             first["longest"] = max(first.get("longest", 0), len(words))
+    for word, means in tuple(lexicon.items()):
+        if len(word) >= _SLIPS_FROM and word.isascii() and word.isalpha() and means.keys() & _SLIPS_IN:
+            for slip in _slips(word):
+                lexicon.setdefault(slip, {**means})
     return lexicon
+
+
+def _slips(word: str) -> Iterator[str]:
+    """A word as it is mistyped: a letter left out, or two the wrong way round; the first is right."""
+    for at in range(1, len(word)):
+        yield word[:at] + word[at + 1 :]
+        if at + 1 < len(word):
+            yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
 
 def _numbers(table: Mapping[float, list[str]]) -> Iterator[tuple[str, str, Any]]:

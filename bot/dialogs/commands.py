@@ -131,10 +131,12 @@ Command = (
 @dataclass(frozen=True, slots=True)
 class Understood:
     """What a turn's messages mean. `lang` is the language they were written in (`hi-Latn` for
-    romanised Hindi); `source` is exact, extractor, classifier or llm; `abusive`: they swear."""
+    romanised Hindi); `source` is exact, extractor, classifier or llm; `abusive`: they swear; `near` are the
+    flows that they may have meant, the likeliest first."""
 
     commands: tuple[Command, ...]
     lang: str
     source: str
     confidence: float = 1.0
     abusive: bool = False
+    near: tuple[str, ...] = ()

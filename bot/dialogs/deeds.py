@@ -40,6 +40,22 @@ class BookCall:
 
 
 @dataclass(frozen=True, slots=True)
+class DropLead:
+    """The customer wants it no more."""
+
+    lead_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropCase:
+    """The customer takes back what they have just complained of."""
+
+    case_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendCode:
     """Send a one-time code to the address on an order, if there is such an order."""
 

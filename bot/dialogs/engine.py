@@ -7,6 +7,7 @@ Rules that no flow can change stand in `decide`: who owns the conversation, STOP
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from bot.dialogs.actions import ACTIONS, MENU, answer_question
@@ -173,6 +174,8 @@ class _Decision(Answering):
         if not isinstance(command, SetSlot | Correct | Ask | Clarify):
             self.state.failed = 0
         match command:
+            case StartFlow("open_case", _) if self.goes_on(self.turn.text):
+                pass
             case StartFlow(flow, slots):
                 if not self.takes_up(flow) and not self.start(flow, slots):
                     yield from self.not_understood(self.turn.text)
@@ -196,7 +199,7 @@ class _Decision(Answering):
             case Deny():
                 yield from self.deny()
             case Cancel():
-                self.cancel()
+                yield from self.cancel()
             case Clarify(names):
                 yield from self.clarify(names)
 
@@ -209,6 +212,8 @@ class _Decision(Answering):
     def stray(self, name: str, value: Any) -> Steps:
         """A value that no running flow asked for."""
         lead = self.flows.get("capture_lead")
+        if self.goes_on(self.turn.text):
+            return
         if name in ("name", "phone", "email", "contact") and isinstance(value, str):
             self.state.failed = 0
             self.save_person(name, value)
@@ -229,6 +234,21 @@ class _Decision(Answering):
             return
         # Understood, though no article knows it: no failure, and a person was offered.
         self.state.failed = self.before
+        if not self.state.frames:
+            self.offer_near()
+
+    def offer_near(self) -> None:
+        """Offer what the customer may have meant, before the person."""
+        near = tuple(
+            Choice(f"flow:{name}", flow.title)
+            for name in self.understood.near
+            if (flow := self.flows.get(name)) is not None and flow.title
+        )
+        if near and self.says:
+            self.state.said = self.turn.text
+            last = self.says.pop()
+            rest = tuple(choice for choice in last.choices if choice not in near)
+            self.says.append(replace(last, choices=(*near, *rest)))
 
     def courtesy(self, kind: str) -> None:
         """Answer in kind. A greeting with nothing running begins a conversation; thanks end one that can."""
@@ -300,6 +320,8 @@ class _Decision(Answering):
             # No article: that is our not understanding, not a question to be noted as unanswered.
             self.says, self.writes = says, writes
         yield from self.fail(None, Say("not_understood", choices=MENU))
+        if self.state.failed:
+            self.offer_near()
 
     def goes_on(self, text: str) -> bool:
         """Right after a case was opened: words that fit nothing else are more of it."""

@@ -10,9 +10,9 @@ import phonenumbers
 
 from bot.dialogs.flows.conditions import number
 from bot.dialogs.flows.model import Collect, Repair
-from bot.dialogs.found import digits
 from bot.dialogs.shown import show_sum, show_value
 from bot.dialogs.slots import accept, zone_of
+from bot.dialogs.spoken import in_figures
 from bot.dialogs.turn import Turn
 
 LEAST = 4
@@ -59,7 +59,7 @@ def fit(step: Collect, value: Any, slots: Mapping[str, Any], turn: Turn, lang: s
 
 def _of_digits(value: Any, wanted: int) -> Fit:
     """A code: the run of so many digits, or all digits of the text together ("123 456")."""
-    runs = re.findall(r"\d+", digits(str(value)))
+    runs = re.findall(r"\d+", in_figures(str(value)))
     if exact := next((run for run in runs if len(run) == wanted), None):
         return Fit(exact)
     whole = "".join(runs)
@@ -70,7 +70,7 @@ def _of_digits(value: Any, wanted: int) -> Fit:
 
 def _telephone(value: Any, turn: Turn) -> Fit:
     """How far a mistyped number is from one of its country."""
-    said = max(_NUMERAL.findall(digits(str(value))), key=len, default="")
+    said = max(_NUMERAL.findall(in_figures(str(value))), key=len, default="")
     if sum(char.isdecimal() for char in said) < LEAST:
         return Fit()
     try:

@@ -41,6 +41,8 @@ class Moment:
     day_at: tuple[int, int] = (0, 0)
     hour: time | None = None
     hour_at: tuple[int, int] = (0, 0)
+    roughly: bool = False
+    """Only a part of the day is said: "in the afternoon"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,27 @@ class _Reader:
             day, day_at = relative.day, relative.day_at
         else:
             day, day_at = self.day() or (None, (0, 0))
-        hour, hour_at = find_hour(self.text, self.items, day_at, self.reckoning.asked == "hour") or (
-            None,
-            (0, 0),
+        found = find_hour(self.text, self.items, day_at, self.reckoning.asked == "hour")
+        if found is not None and self.of_another_day(day, day_at, found[1]):
+            found = None
+        hour, hour_at = found or (None, (0, 0))
+        return Moment(day, day_at, hour, hour_at, hour is not None and self.only_part(hour_at))
+
+    def of_another_day(self, day: date | None, day_at: tuple[int, int], hour_at: tuple[int, int]) -> bool:
+        """Whether another day is said between a day and an hour: "not tomorrow, Friday at 3"."""
+        between = [item for item in self.items if day_at[1] <= item.start < hour_at[0]]
+        if day is None or not any(item.get("weekday") is not None or item.get("day") for item in between):
+            return False
+        text = " " * day_at[1] + self.text[day_at[1] : hour_at[0]]
+        other = _Reader(text, between, self.reckoning).day()
+        return other is not None and other[0] != day
+
+    def only_part(self, place: tuple[int, int]) -> bool:
+        """Whether the time at a place is but a part of the day; noon and midnight are hours."""
+        said = [item for item in self.items if place[0] <= item.start < place[1]]
+        return not any(char.isdecimal() for char in self.text[slice(*place)]) and all(
+            item.get("part") not in (None, "noon", "midnight") for item in said
         )
-        return Moment(day, day_at, hour, hour_at)
 
     # --- "in 20 minutes", "2 din pehle" ---
 
@@ -242,6 +260,8 @@ class _Reader:
         weekday = self.get(at, "weekday")
         if not isinstance(weekday, int):
             return None
+        if dated := self.dated(at, weekday):
+            return dated
         before, after = self.shift(at - 1), self.shift(at + 1)
         monday = self.today - timedelta(days=self.today.weekday())
         if after is not None and self.get(at + 2, "unit") == "week":  # "Friday next week"
@@ -256,6 +276,19 @@ class _Reader:
                 self.today - timedelta(days=(self.today.weekday() - weekday - 1) % 7 + 1), first, at
             )
         return self.found(self.today + timedelta(days=(weekday - self.today.weekday()) % 7), first, at)
+
+    def dated(self, at: int, weekday: int) -> tuple[date, tuple[int, int]] | None:
+        """ "Monday 30 November", "Saturday the 28th": the day that the date beside a weekday names."""
+        near = at + 1
+        while near <= at + 2 and (self.get(near, "of") or self.get(near, "of_month")):
+            near += 1
+        if found := self.day_of_month(near):
+            return found[0], (self.items[at].start, found[1][1])
+        day = self.get(near, "ordinal")
+        if day is None and self.get(near + 1, "of_month"):
+            day = self.get(near, "number")
+        coming = self.coming(day) if isinstance(day, int) and 1 <= day <= 31 else None
+        return self.found(coming, at, near) if coming and coming.weekday() == weekday else None
 
     def named(self, at: int) -> tuple[date, tuple[int, int]] | None:
         """Today, tomorrow, kal."""
@@ -281,15 +314,25 @@ class _Reader:
             return None
         if not isinstance(day, int) or not 1 <= day <= 31:
             return None
+        return self.found(self.coming(day), at, last)
+
+    def coming(self, day: int) -> date | None:
+        """The next such day of a month, or the last one where the slot looks back."""
         step = -1 if self.reckoning.back else 1
         for months in range(5):
             found = _day_in(_months_on(self.today.replace(day=1), step * months), day)
             if found and (found <= self.today if self.reckoning.back else found >= self.today):
-                return self.found(found, at, last)
+                return found
         return None
 
     def period(self, at: int) -> tuple[date, tuple[int, int]] | None:
-        """ "next week", "agle mahine", "the weekend"."""
+        """ "next week", "agle mahine", "the weekend"; "in May" where a day that is past was asked for."""
+        month = self.get(at, "month")
+        if isinstance(month, int) and self.reckoning.back and self.reckoning.asked == "day":
+            year, last = self.year(at + 1)
+            if self.items[at].word == "may" and not (year or self.get(at - 1, "of") or len(self.items) <= 2):
+                return None  # "may I ask …"
+            return self.found(self.of_year(1, month, year), at, last)
         shift = self.shift(at)
         monday = self.today - timedelta(days=self.today.weekday())
         if self.get(at, "weekend"):

@@ -116,11 +116,20 @@ class Running:
         return found
 
     def rewind(self, frame: Frame, step: Collect) -> None:
-        """Go back to a question that the innermost flow has behind it."""
-        if frame is self.state.top and step.id in frame.path:
+        """Go back to a question that the flow has behind it, asked or jumped over; flows that it called since
+        are over."""
+        at = self.state.frames.index(frame)
+        if not all(above.call for above in self.state.frames[at + 1 :]):
+            return  # something else was begun meanwhile, and goes first
+        flow = self.flow_of(frame)
+        there = len(flow.steps)
+        if step.id in frame.path:
             last = len(frame.path) - frame.path[::-1].index(step.id)
             frame.path = frame.path[:last]
-            frame.go(step.id)
+        elif flow.positions[step.id] >= flow.positions.get(frame.step, there):
+            return
+        del self.state.frames[at + 1 :]
+        frame.go(step.id)
 
     def save_person(self, type: str, value: Any) -> None:
         """A name, phone or e-mail typed anywhere is kept: as a claim, never as proof."""

@@ -19,6 +19,7 @@ from bot.dialogs.flows.model import Collect
 from bot.dialogs.found import Found, digits, plain
 from bot.dialogs.moments import Moment, Reckoning, find_moments
 from bot.dialogs.places import LEAST, ORDER_NUMBER, addresses, order_numbers
+from bot.dialogs.spoken import in_figures
 from bot.dialogs.turn import Turn
 from bot.knowledge.tokens import fold, spelled
 from bot.yaml_text import read_yaml
@@ -46,6 +47,8 @@ _NO_NAMES = frozenset(fold(_WORDS["not_names"]).split())
 YES = frozenset(fold(_WORDS["says_yes"]).split())
 NO = frozenset(fold(_WORDS["says_no"]).split())
 _WORD = re.compile(r"[^\s.,!?।۔؟،]+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_NUMBER_IN_ANSWER = re.compile(r"(?<![\w/-])(?:[A-Za-z]{1,6}[-/]?)?\d{3,14}(?![\w/-])")
 
 
 @lru_cache(maxsize=4096)
@@ -227,16 +230,20 @@ def _address(value: Any, turn: Turn, step: Collect) -> str | None:
 def _order_number(value: Any, turn: Turn, step: Collect) -> str | None:
     text = plain(str(value)).text.strip(" #.")
     found = next((one.value for one in order_numbers(text)), None)
-    return found or (text.upper() if ORDER_NUMBER.fullmatch(text) else None)
+    if found or ORDER_NUMBER.fullmatch(text):
+        return found or text.upper()
+    # "48213 hai", "it says 48213 on the box", "four eight two one three": the one number there is.
+    numbers = [one for one in _NUMBER_IN_ANSWER.findall(in_figures(text)) if not _YEAR.fullmatch(one)]
+    return numbers[0].upper() if len(numbers) == 1 else None
 
 
 _READERS: Mapping[str, Callable[[Any, Turn, Collect], Any]] = {
     "text": lambda value, turn, step: _text(value),
     "name": lambda value, turn, step: read_name(str(value)),
-    "phone": lambda value, turn, step: find_phone(str(value), turn.business.country),
+    "phone": lambda value, turn, step: find_phone(in_figures(str(value)), turn.business.country),
     "email": lambda value, turn, step: find_email(str(value)),
     "contact": lambda value, turn, step: (
-        find_email(str(value)) or find_phone(str(value), turn.business.country)
+        find_email(str(value)) or find_phone(in_figures(str(value)), turn.business.country)
     ),
     "money": _money,
     "quantity": _quantity,

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.dialogs.deeds import BookCall, BookVisit, CallOffVisit, CodeTried, KeepFeedback, MoveVisit, SendCode
+from bot.dialogs.deeds import (
+    BookCall,
+    BookVisit,
+    CallOffVisit,
+    CodeTried,
+    DropCase,
+    DropLead,
+    KeepFeedback,
+    MoveVisit,
+    SendCode,
+)
 from bot.dialogs.looks import CheckCode, FindFreeTimes, FindOrder, FindVisits
 from bot.messages import ChannelName, InboundMessage
 
@@ -108,12 +118,14 @@ Need = FindOpenLead | FindCases | SearchKnowledge | FindFreeTimes | FindVisits |
 
 @dataclass(frozen=True, slots=True)
 class LeadView:
-    """An open lead as the flow sees it. `slots` holds what is known: need, budget, authority, timeline."""
+    """An open lead as the flow sees it. `slots` holds what is known: need, budget, authority, timeline;
+    `opened_at` when it was opened."""
 
     id: str
     version: int
     status: str
     slots: Mapping[str, Any]
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +262,8 @@ Write = (
     | SendCode
     | CodeTried
     | KeepFeedback
+    | DropLead
+    | DropCase
 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.evaluate.bounces import evaluate_bounces
+from bot.evaluate.conversations import evaluate_conversations
 from bot.evaluate.language import evaluate_language
 from bot.evaluate.payloads import evaluate_payloads
 from bot.evaluate.replies import evaluate_replies
@@ -12,6 +13,7 @@ from bot.evaluate.understanding import evaluate_understanding
 
 EVALUATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "bounces": evaluate_bounces,
+    "conversations": evaluate_conversations,
     "language": evaluate_language,
     "payloads": evaluate_payloads,
     "replies": evaluate_replies,

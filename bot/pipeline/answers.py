@@ -74,7 +74,7 @@ async def _lead(asking: Asking, _need: FindOpenLead) -> LeadView | None:
         return None
     asking.rows[lead["id"]] = lead
     known = {name: lead[name] for name in SLOTS if lead[name] is not None}
-    return LeadView(lead["id"], lead["version"], lead["status"], known)
+    return LeadView(lead["id"], lead["version"], lead["status"], known, lead["created_at"])
 
 
 async def _free_times(asking: Asking, need: looks.FindFreeTimes) -> looks.Times:

@@ -8,10 +8,10 @@ from typing import Any
 from bot.crm import visit
 from bot.crm.activity import add_note
 from bot.crm.call import book_call_back
-from bot.crm.case import CASE, add_to_case, display_number, open_case
+from bot.crm.case import CASE, add_to_case, display_number, open_case, withdraw_case
 from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity, learn_about
-from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead
+from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead, drop_lead
 from bot.crm.notification import notify_user
 from bot.crm.territory import category_of
 from bot.crm.user import staff_to_tell
@@ -88,6 +88,21 @@ def _save_lead(tx: Tx, turn: TurnWrites, write: plans.SaveLead) -> None:
         add_to_lead(tx, row, write.slots, qualified=write.qualified)
         number = row["number"]
     turn.results["lead_number"] = f"L-{number}"
+
+
+def _drop_lead(tx: Tx, turn: TurnWrites, write: deeds.DropLead) -> None:
+    row = turn.rows.get(write.lead_id) or find(tx, LEAD, write.lead_id)
+    if row is None or row["contact_id"] != turn.contact_id or row["version"] != write.version:
+        raise VersionConflict("The lead was changed meanwhile")
+    drop_lead(tx, row)
+
+
+def _drop_case(tx: Tx, turn: TurnWrites, write: deeds.DropCase) -> None:
+    row = turn.rows.get(write.case_id) or find(tx, CASE, write.case_id)
+    if row is None or row["contact_id"] != turn.contact_id or row["version"] != write.version:
+        raise VersionConflict("The case was changed meanwhile")
+    withdraw_case(tx, row)
+    cancel_timer(tx, "case_escalation", row["id"])
 
 
 def _open_case(tx: Tx, turn: TurnWrites, write: plans.OpenCase) -> None:
@@ -228,6 +243,8 @@ WRITES: dict[type, Callable[[Tx, TurnWrites, Any], None]] = {
     plans.SaveContact: _save_contact,
     plans.AddIdentity: _add_identity,
     plans.SaveLead: _save_lead,
+    deeds.DropLead: _drop_lead,
+    deeds.DropCase: _drop_case,
     plans.OpenCase: _open_case,
     plans.AddToCase: _add_to_case,
     plans.HandOff: _hand_off,

@@ -25,7 +25,9 @@ __all__ = [
 ACTIONS: Mapping[str, Action] = {
     "recall_lead": leads.recall_lead,
     "save_lead": leads.save_lead,
+    "drop_lead": leads.drop_lead,
     "open_case": cases.open_case,
+    "drop_case": cases.drop_case,
     "open_warranty_case": cases.open_warranty_case,
     "open_return_case": cases.open_return_case,
     "find_open_cases": cases.find_open_cases,
@@ -36,6 +38,7 @@ ACTIONS: Mapping[str, Action] = {
     "check_time": visits.check_time,
     "book_visit": visits.book_visit,
     "find_visits": visits.find_visits,
+    "find_own_visit": visits.find_own_visit,
     "move_visit": visits.move_visit,
     "call_off_visit": visits.call_off_visit,
     "offer_call_times": calls.offer_call_times,

@@ -1,13 +1,17 @@
 """What flows do about cases: complaints, warranty claims, returns, and what became of them."""
 
 from collections.abc import Generator
+from datetime import timedelta
 from typing import Any
 
 from bot.dialogs.actions.outcome import Context, Outcome, cut
+from bot.dialogs.deeds import DropCase
 from bot.dialogs.turn import AddToCase, CaseView, Choice, FindCases, Need, OpenCase, Say
 from bot.i18n import Key
 
 SUBJECT_LIMIT = 80
+_TAKEN_BACK = timedelta(hours=1)
+"""How long a complaint is taken back by a word."""
 _OPEN = ("new", "open", "pending", "resolved")
 
 
@@ -18,6 +22,15 @@ def open_case(context: Context) -> Generator[Need, Any, Outcome]:
     mail = next((message.subject for message in context.turn.messages if message.subject), "")
     subject = mail or description.strip().split("\n", 1)[0]
     return Outcome(writes=(OpenCase(cut(subject, SUBJECT_LIMIT), description),))
+
+
+def drop_case(context: Context) -> Generator[Need, Any, Outcome]:
+    """The customer takes their complaint back: the case that nobody has looked at yet is closed."""
+    cases: tuple[CaseView, ...] = yield FindCases()
+    newest = next(iter(cases), None)
+    if newest is None or newest.status != "new" or context.turn.now - newest.updated_at > _TAKEN_BACK:
+        return Outcome()
+    return Outcome(writes=(DropCase(newest.id, newest.version),))
 
 
 def find_open_cases(context: Context) -> Generator[Need, Any, Outcome]:

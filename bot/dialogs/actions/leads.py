@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.dialogs.actions.outcome import Context, Outcome
+from bot.dialogs.deeds import DropLead
 from bot.dialogs.turn import FindOpenLead, LeadView, Need, SaveLead, Schedule, Unschedule, Write
 
 FOLLOWUP = "followup"
@@ -42,6 +43,14 @@ def save_lead(context: Context) -> Generator[Need, Any, Outcome]:
     timer: Write = Unschedule(FOLLOWUP) if qualified else Schedule(FOLLOWUP, FOLLOWUP_AFTER)
     save = SaveLead(changes, qualified, lead.id if lead else None, lead.version if lead else None)
     return Outcome(writes=(save, timer))
+
+
+def drop_lead(context: Context) -> Generator[Need, Any, Outcome]:
+    """The customer wants it no more: what was opened today is dropped; older interest stays to be asked."""
+    lead: LeadView | None = yield FindOpenLead()
+    if lead is None or lead.opened_at is None or context.turn.now - lead.opened_at > FOLLOWUP_AFTER:
+        return Outcome()
+    return Outcome(writes=(DropLead(lead.id, lead.version), Unschedule(FOLLOWUP)))
 
 
 def _lead_changes(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,27 @@ def find_visits(context: Context) -> Generator[Need, Any, Outcome]:
     if len(found) == 1:
         slots |= {"visit_id": found[0].id, "service": found[0].service}
         slots["old_time"] = _words(found[0].starts_at, context)
+    chosen = next((visit for visit in found if visit.id == slots.get("visit_id", _id(context))), None)
+    slots |= {"old_day": False, "old_hour": False}
+    if chosen is not None:
+        # "I cannot come tomorrow at 11" says when the visit was to be, not when it is to be now.
+        slots["old_hour"] = _moment(context.slots.get("starts_at")) == chosen.starts_at
+        day = chosen.starts_at.astimezone(zone_of(context.turn)).date()
+        slots["old_day"] = _day(context.slots.get("day")) == day
     return Outcome(slots=slots)
+
+
+def _id(context: Context) -> Any:
+    return context.slots.get("visit_id")
+
+
+def find_own_visit(context: Context) -> Generator[Need, Any, Outcome]:
+    """Whether the customer has a visit at the time they name already (slot `own_visit`)."""
+    wanted = _moment(context.slots.get("starts_at"))
+    if wanted is None:
+        return Outcome(slots={"own_visit": False})
+    found: tuple[VisitView, ...] = yield FindVisits()
+    return Outcome(slots={"own_visit": any(visit.starts_at == wanted for visit in found)})
 
 
 def _chosen(context: Context) -> Generator[Need, Any, VisitView | None]:

@@ -22,8 +22,9 @@ def faults(flow: Flow, known: Known) -> Iterator[tuple[str, str]]:
         yield "", f"takes_trigger {flow.takes_trigger} is no slot this flow collects"
     if flow.calls_only and (flow.examples or flow.keywords):
         yield "", "a flow that is only called has no examples and no keywords; remove them or `calls_only`"
-    if known.actions is not None and flow.on_change and flow.on_change not in known.actions:
-        yield "", f"on_change: there is no action {flow.on_change}"
+    for field, action in (("on_change", flow.on_change), ("on_cancel", flow.on_cancel)):
+        if known.actions is not None and action and action not in known.actions:
+            yield "", f"{field}: there is no action {action}"
     for step in flow.steps:
         for fault in _step(step, flow, known):
             yield step.id, fault

@@ -75,6 +75,11 @@ class Collect:
     repairs: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
 
+    @property
+    def grades(self) -> bool:
+        """Whether its choices are figures: a rating."""
+        return bool(self.choices) and all(value.isdecimal() for value in self.choices)
+
 
 @dataclass(frozen=True, slots=True)
 class Tell:
@@ -167,7 +172,8 @@ class Flow:
 
     `examples`: language -> messages that start it; `keywords`: language -> whole messages that do.
     `questions`: how many it asks in one go before it leaves optional ones for another day.
-    `on_change`: an action run once a turn whenever its slots changed.
+    `on_change`: an action run once a turn whenever its slots changed. `on_cancel`: an action that takes back
+    what was recorded, when the customer gives it up or does so right after its end.
     `takes_trigger`: the slot that the message which started the flow answers, if it says enough.
     `remembers`: how long an unfinished run waits before it is offered again instead of going on.
     `calls_only`: no customer starts it, only another flow. `repeats`: how often one question may come round.
@@ -183,6 +189,7 @@ class Flow:
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     questions: int = 0
     on_change: str = ""
+    on_cancel: str = ""
     takes_trigger: str = ""
     remembers: timedelta = MEMORY
     calls_only: bool = False

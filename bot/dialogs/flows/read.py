@@ -31,7 +31,7 @@ from bot.yaml_text import SafeLoader
 LINE = "__line__"
 FLOW_FIELDS = {
     "name", "version", "description", "audience", "title", "examples", "keywords", "questions",
-    "on_change", "takes_trigger", "remembers", "calls_only", "repeats", "steps",
+    "on_change", "on_cancel", "takes_trigger", "remembers", "calls_only", "repeats", "steps",
 }  # fmt: skip
 _COLLECT = {
     "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
@@ -116,6 +116,7 @@ class Reader:
             keywords=self.texts(data, "keywords"),
             questions=self.number(data, "questions", 0),
             on_change=str(data.get("on_change", "")),
+            on_cancel=str(data.get("on_cancel", "")),
             takes_trigger=str(data.get("takes_trigger", "")),
             remembers=self.span(data),
             calls_only=bool(data.get("calls_only", False)),

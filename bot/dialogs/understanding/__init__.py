@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot import metrics
-from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, Understood
+from bot.dialogs.commands import Command, OptIn, OptOut, SetSlot, StartFlow, Understood
 from bot.dialogs.flows.model import Flows
 from bot.dialogs.patience import is_unheard
 from bot.dialogs.state import DialogState, load
@@ -24,7 +24,7 @@ from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.legible import legible
 from bot.dialogs.understanding.model import Guess, Model
-from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, propose
+from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, near_flows, propose, start_slots
 from bot.dialogs.understanding.reader import read_with_llm, worth_asking
 from bot.i18n import Words
 from bot.llm import LLM
@@ -82,7 +82,7 @@ class Understanding:
             or _unheard(turn)
             or is_unheard(turn, state)
         ):
-            return Understood(exact, lang, "exact")
+            return Understood(_with_matter(exact, turn, state, learned.flows), lang, "exact")
         guess = await guess_message(learned.model, text)
         reading = Reading(text, lang, extract(text, turn, lang), guess, turn, state, learned.flows)
         commands, source = propose(reading), "classifier"
@@ -93,7 +93,8 @@ class Understanding:
             if heard:
                 commands, source = heard, "llm"
         confidence = round(reading.guess.confidence, 3)
-        return Understood((*exact, *commands), lang, source, confidence, is_abusive(text))
+        near = near_flows(reading.guess, learned.flows)
+        return Understood((*exact, *commands), lang, source, confidence, is_abusive(text), near)
 
 
 async def guess_message(model: Model, text: str) -> Guess:
@@ -133,6 +134,23 @@ def _exactly(
         else:
             rest.append(message)
     return tuple(commands), rest
+
+
+def _with_matter(
+    commands: tuple[Command, ...], turn: Turn, state: DialogState, flows: Flows
+) -> tuple[Command, ...]:
+    """A flow that was chosen when we asked back begins with what was said before that."""
+    said = state.said
+    if not said:
+        return commands
+    lang = detect(said, turn.business.languages, state.spoken) or turn.business.languages[0]
+    reading = Reading(said, lang, extract(said, turn, lang), Guess((), False), turn, state, flows)
+    return tuple(
+        StartFlow(one.flow, {**start_slots(flows[one.flow], reading), **one.slots})
+        if isinstance(one, StartFlow) and one.flow in flows
+        else one
+        for one in commands
+    )
 
 
 def _legible(turn: Turn) -> Turn:

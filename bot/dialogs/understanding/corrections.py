@@ -1,15 +1,23 @@
 """What a message changes of the answers given before: "no, my number is …", "make it six", "the date is
 wrong"."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from bot.dialogs.commands import Correct
 from bot.dialogs.flows.model import Collect
+from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import courtesy, words_of
-from bot.dialogs.understanding.extract import Extracted, choice_word
+from bot.dialogs.understanding.extract import Extracted, choice_word, extract
 from bot.knowledge.tokens import WORD, fold
+
+_INSTEAD = re.compile(r".*\S[ ,]+(?:nahi+n?|nai|nhi|नहीं|नही|نہیں)[ ,]+(?P<new>.+)", re.IGNORECASE | re.DOTALL)
+"""Hindi and its kin deny first: "6 nahi 7 baje"."""
+_NOT = re.compile(r"(?P<new>.+?)[ ,]+not[ ,]+\S", re.IGNORECASE | re.DOTALL)
+"""English last: "the ninth, not the sixth"."""
+_CLAUSE, _SENTENCE = re.compile(r"[,.!?;।۔،؛]\s|\n"), re.compile(r"[.!?।۔]\s+|\n")
 
 
 def marks_correction(text: str) -> bool:
@@ -18,6 +26,24 @@ def marks_correction(text: str) -> bool:
     return any(word in _words("correction") for word in words[:4]) or any(
         word in _words("wrong") for word in words
     )
+
+
+def corrections_in(
+    text: str, lang: str, turn: Turn, steps: Sequence[Collect], slots: Mapping[str, Any], marked: bool
+) -> tuple[Correct, ...]:
+    """New values for answered questions, from the part of a text that says them."""
+    for part in _parts(text):
+        if found := corrected(steps, slots, extract(part, turn, lang), part, marked):
+            return found
+    return ()
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The parts that may say what is right, the likeliest first; the whole text at last."""
+    for pattern in (_INSTEAD, _NOT):
+        if match := pattern.match(text):
+            yield match["new"]
+    yield from dict.fromkeys((_CLAUSE.split(text)[0], _SENTENCE.split(text)[-1], text))
 
 
 def corrected(

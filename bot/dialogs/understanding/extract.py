@@ -47,6 +47,10 @@ _BUDGET_NEAR = re.compile(
 _ONLY_A_SUM = re.compile(r"(?:[^\d,.]{0,20}[\s,.:]+)?(?P<sum>\d[\d,]{2,9}(?:\.\d+)?)\s*(?:/-)?[^\d]{0,8}")
 """A whole message that is a number, with a word or two around it: "no, 45000", "35000 hai"."""
 _ASSENT = re.compile(r"^(?:(?:yes|haan|han|ji|ok|हाँ|हां|जी|ہاں|جی) )+")
+_SCALE = re.compile(
+    r"(?<!\w)\S+\s+(?:me|mein|main|में|मे|میں)\s+(?:se|से|سے)(?!\w)|(?:out of|/)\s*\S+", re.IGNORECASE
+)
+"""The scale beside a grade: "5 me se 3", "3 out of 5"."""
 _LEAST_SUM = 50_000
 """Minor units: a smaller number alone is as likely a count, a size or a house."""
 _NO_NAMES_AFTER_I_AM = frozenset(
@@ -122,7 +126,7 @@ def _moments(said: Plain, lang: str, turn: Turn, back: bool) -> Iterator[Found]:
             yield _placed(said, Found("date", moment.day.isoformat(), *moment.day_at))
         if moment.hour is not None:
             yield _placed(said, Found("time", moment.hour.strftime("%H:%M"), *moment.hour_at))
-        if whole := moment_text(moment, turn):
+        if not moment.roughly and (whole := moment_text(moment, turn)):
             first, last = sorted((moment.day_at, moment.hour_at))
             yield _placed(said, Found("datetime", whole, first[0], max(first[1], last[1])))
 
@@ -162,8 +166,23 @@ def choice_word(step: Collect, text: str) -> str | None:
     """The choice that a text's words mean; the longest words win, so that "not urgent" is not "urgent"."""
     if not (step.words or step.hints):
         return None
-    padded = f" {' '.join(WORD.findall(fold(text)))} "
-    return next((value for word, value, _ in _by_length(step) if f" {word} " in padded), None)
+    if step.grades:
+        text = _SCALE.sub(" ", text)
+    words = WORD.findall(fold(text))
+    padded = f" {' '.join(words)} "
+    return next(
+        (
+            value
+            for word, value, _ in _by_length(step)
+            # "do" is two, and a word of every other sentence.
+            if f" {word} " in padded and not (step.grades and len(words) > 3 and _is_small(word))
+        ),
+        None,
+    )
+
+
+def _is_small(word: str) -> bool:
+    return len(word) <= 3 and not word.isdecimal()
 
 
 def said_unasked(step: Collect, text: str) -> str | None:

@@ -25,7 +25,7 @@ from bot.dialogs.flows.model import Collect, Flow, Flows
 from bot.dialogs.slots import accept, read_name, read_yes_no
 from bot.dialogs.state import DialogState, Frame, running
 from bot.dialogs.turn import Turn
-from bot.dialogs.understanding.corrections import corrected, marks_correction, named_wrong
+from bot.dialogs.understanding.corrections import corrections_in, marks_correction, named_wrong
 from bot.dialogs.understanding.exact import bare
 from bot.dialogs.understanding.examples import courtesy, words_of
 from bot.dialogs.understanding.extract import (
@@ -37,9 +37,9 @@ from bot.dialogs.understanding.extract import (
     slots_for,
     without_addresses,
 )
+from bot.dialogs.understanding.manners import SHORT, asks_why, gives_up, has_none, is_question, passes_over
 from bot.dialogs.understanding.model import Guess
 from bot.dialogs.understanding.named_language import language_named
-from bot.knowledge.tokens import WORD, fold
 
 CHITCHAT = ("greeting", "thanks", "goodbye")
 _HEARD_ALWAYS = ("talk_to_person", "cancel", "ask_knowledge", "change_language")
@@ -48,8 +48,6 @@ INFORM = "inform"
 """Somebody says who they are: the extractors hold what it says."""
 INTERRUPTS = 0.8
 """How sure a guess must be to leave a free-text question unanswered for it."""
-SHORT = 5
-"""Words up to which a message may be just a value."""
 NEAR = 0.35
 """From here two flows are worth asking about."""
 _CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
@@ -58,6 +56,14 @@ LIKELY = 0.55
 """From here one is."""
 DIGITS = 7
 """Digits from which a number is a poor phone number sooner than a sum of money."""
+FAR = 0.05
+"""From here one is worth a button when nothing else is understood."""
+CLOSE = 0.2
+"""From here a second flow is too likely to begin the first without asking, unless that is SURELY meant."""
+SURELY = 0.75
+_PLAIN_KINDS = ("date", "time", "datetime", "phone", "email", "contact", "order_number")
+LONG = 12
+"""Words from which on an answer in words corrects nothing but by how it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,10 @@ def propose(reading: Reading) -> tuple[Command, ...]:
 
 
 def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[Command, ...]:
-    corrections = _corrections(reading, step, frame, flow)
+    corrections = _corrections(reading, step, frame, flow) or _callers(reading, step, frame)
     value = _value(reading, step, frame)
+    if gives_up(reading.text) and not corrections and (value is None or step.type == "text"):
+        return (Cancel(),)
     if value is not None and not (corrections and step.type in ("text", "choice")):
         others = slots_for(flow, reading.found, reading.text, frozenset({step.slot, *frame.given}))
         # A contact that answers the question is not a second slot as well.
@@ -118,13 +126,14 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
     denies = reading.guess.label in ("affirm", "deny")
     if others and (denies or not _elsewhere(reading, flow, INTERRUPTS)):
         return tuple(SetSlot(slot, other) for slot, other in others.items())
-    if _passes_over(reading.text, step):
+    denied = step.optional and has_none(reading.text) and not _for_person(reading)
+    if _passes_over(reading.text, step) or denied:
         return (Deny(),)
-    if step.type != "text" and _asks_why(reading.text):
+    if step.type != "text" and asks_why(reading.text):
         return (Chitchat("why"),)
     label = reading.guess.label
-    if reading.guess.sure and label not in (flow.name, INFORM):
-        return (_command(label, reading),)
+    if reading.guess.sure and label not in (flow.name, INFORM) and not (asks and _unlikely(reading)):
+        return (_beside(label, reading),)
     if asks:
         return (Ask(reading.text),)
     again = slots_for(flow, reading.found, reading.text, frozenset({step.slot}))
@@ -136,11 +145,19 @@ def _mere_digits(text: str) -> bool:
 
 
 def _passes_over(text: str, step: Collect) -> bool:
-    """Whether a message passes over a question: "skip", "don't know", "no" where anything may be said."""
-    said = bare(text)
-    skips = said in _skips() or (step.anything and " " not in said and read_yes_no(said) is False)
-    few = 1 < len(said.split()) <= SHORT
-    return skips or (few and any(" " in skip and f" {skip} " in f" {said} " for skip in _skips()))
+    """The same of a question: "no" passes over one where anything may be said."""
+    alone = " " not in bare(text)
+    return passes_over(text) or (step.anything and alone and read_yes_no(text) is False)
+
+
+def _for_person(reading: Reading) -> bool:
+    """Whether it asks for a person."""
+    return reading.guess.sure and reading.guess.label == "talk_to_person"
+
+
+def _unlikely(reading: Reading) -> bool:
+    """Whether the guess is another flow, and not sure enough to leave a question for it."""
+    return reading.guess.label in reading.flows and reading.guess.confidence < INTERRUPTS
 
 
 def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
@@ -156,7 +173,10 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     if step.type == "text":
         words = step.digits or WORDS.search(text)
         leaves = not step.anything or reading.guess.label in _HEARD_ALWAYS
-        return None if not words or (leaves and _elsewhere(reading, reading.flow, INTERRUPTS)) else text
+        asks = text.rstrip().endswith(("?", "؟")) and is_question(text)
+        return (
+            None if not words or asks or (leaves and _elsewhere(reading, reading.flow, INTERRUPTS)) else text
+        )
     if step.type == "yes_no":
         return read_yes_no(text)
     if step.type == "choice":
@@ -168,11 +188,17 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     if step.type == "money" and "phone" in reading.found.values:
         return None
     if step.type == "name":
-        free = _free_value(reading, step, frame)
+        free = _free_value(reading, step, frame) or _sounds_courteous(reading)
         return accept(step, without_addresses(text), frame.slots, turn) if free else None
     if step.type == "money" and reading.guess.sure and is_question(text):
         return None
     return accept(step, text, frame.slots, turn)
+
+
+def _sounds_courteous(reading: Reading) -> bool:
+    """Whether a word or two were only taken for a greeting: "Ramanathan" begins as "Ram Ram" does."""
+    few = len(reading.text.split()) <= 3 and not is_question(reading.text)
+    return few and reading.guess.label in CHITCHAT and bare(reading.text) not in _frills()
 
 
 def _free_value(reading: Reading, step: Collect, frame: Frame) -> bool:
@@ -204,12 +230,6 @@ def _late_name(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> str
     return None if taken else read_name(reading.text)
 
 
-def _asks_why(text: str) -> bool:
-    """Whether a customer wants to know why they are asked: with words of asking, or "why?" alone."""
-    said = bare(text)
-    return said in words_of("whys") or any(f"{why} " in f"{said} " for why in words_of("whys") if " " in why)
-
-
 def _bare_value(reading: Reading) -> bool:
     """Short, and neither a question nor surely something else."""
     if len(reading.text.split()) > SHORT or is_question(reading.text):
@@ -234,23 +254,60 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
     marked = marks_correction(reading.text)
     if step.type == "text" and not marked:
         return ()
+    answers = choice_word(step, reading.text) if step.type == "choice" else None
     others = tuple(
         known
         for slot in frame.given
-        if (known := flow.collect(slot)) is not None and slot != step.slot and known.type != step.type
+        if (known := flow.collect(slot)) is not None
+        and slot != step.slot
+        and (known.type != step.type or (marked and step.type == "choice" and answers is None))
     )
-    found = corrected(others, frame.slots, reading.found, reading.text, marked)
+    found = _instead(reading, others, frame, marked)
+    if step.type == "text" and not _briefly(reading, others, frame):
+        # What is told is full of denials and figures: of those only a day, an hour or a number corrects.
+        kinds = {known.slot: known.type for known in others}
+        plain = all(kinds[one.name] in _PLAIN_KINDS for one in found)
+        if not plain or len(reading.text.split()) > LONG:
+            return ()
     if found or not marked or step.type == "text":
         return found
     wrong = named_wrong([flow.collect(slot) for slot in frame.given if slot != step.slot], reading.text)
     return (Correct(wrong, None),) if wrong else ()
 
 
+def _callers(reading: Reading, step: Collect, frame: Frame) -> tuple[Command, ...]:
+    """A new value for what the calling flow had, in place of a code: "sorry, the order is 48213"."""
+    frames = reading.state.frames
+    figures = sum(char.isdecimal() for char in reading.text)
+    if not step.digits or not frame.call or figures == step.digits or len(frames) < 2:
+        return ()
+    below, flow = frames[-2], running(frames[-2], reading.flows)
+    if flow is None or not marks_correction(reading.text):
+        return ()
+    for known in (flow.collect(slot) for slot in below.given):
+        value = accept(known, reading.text, below.slots, reading.turn) if known is not None else None
+        if known is not None and value is not None and value != below.slots.get(known.slot):
+            return (Correct(known.slot, value),)
+    return ()
+
+
+def _instead(reading: Reading, steps: tuple[Collect, ...], frame: Frame, marked: bool) -> tuple[Command, ...]:
+    return corrections_in(reading.text, reading.lang, reading.turn, steps, frame.slots, marked)
+
+
+def _briefly(reading: Reading, steps: tuple[Collect, ...], frame: Frame) -> bool:
+    """Whether a long text begins with a few words that correct something: "make that 2, I remember now …"."""
+    first = _CLAUSE.split(reading.text)[0]
+    if len(first.split()) > SHORT or not marks_correction(first):
+        return False
+    return bool(corrections_in(first, reading.lang, reading.turn, steps, frame.slots, True))
+
+
 def _confirm(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     """While it waits for a yes: a correction, yes or no, or something else."""
     text = reading.text
     steps = tuple(step for step in flow.collects() if frame.slots.get(step.slot) is not None)
-    if found := corrected(steps, frame.slots, reading.found, text, True):
+    if found := _instead(reading, steps, frame, True):
         return found
     frame_asks = frame.doubted and len(text.split()) <= SHORT
     if (marks_correction(text) or frame_asks) and (wrong := named_wrong(steps, text)):
@@ -258,10 +315,22 @@ def _confirm(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     said = read_yes_no(text)
     if said is not None:
         return (Affirm() if said else Deny(),)
+    if gives_up(text):
+        return (Cancel(),)
     label = reading.guess.label
     if reading.guess.sure and label not in (flow.name, INFORM):
-        return (_command(label, reading),)
+        return (_beside(label, reading),)
     return (Ask(text) if is_question(text) else NotUnderstood(text),)
+
+
+def _beside(label: str, reading: Reading) -> Command:
+    """Another matter while a flow waits: what would be recorded by this one message is asked about first."""
+    command = _command(label, reading)
+    if isinstance(command, StartFlow):
+        flow = reading.flows[command.flow]
+        if flow.steps and all(step.slot in command.slots for step in flow.collects()):
+            return Clarify((command.flow,))
+    return command
 
 
 # --- with nothing running --------------------------------------------------------------------------
@@ -272,8 +341,11 @@ def _request(reading: Reading) -> tuple[Command, ...]:
     if guess.sure and guess.label == "cancel" and is_question(reading.text):
         # Nothing runs that could be cancelled: it asks whether an order can be.
         return (Ask(reading.text),)
+    if reading.state.after and gives_up(reading.text):
+        return (Cancel(),)
     if guess.sure and guess.label != INFORM:
-        return (_command(guess.label, reading),)
+        close = _close(reading)
+        return (Clarify(close) if close else _command(guess.label, reading),)
     if "case_number" in found.values and len(reading.text.split()) <= SHORT:
         return (StartFlow("case_status", {"case_number": found.values["case_number"]}),)
     if is_question(reading.text):
@@ -287,6 +359,26 @@ def _request(reading: Reading) -> tuple[Command, ...]:
     if len(near) > 1 or (near and guess.confidence >= LIKELY):
         return (Clarify(tuple(near[:2])),)
     return (NotUnderstood(reading.text),)
+
+
+def _close(reading: Reading) -> tuple[str, ...]:
+    """The two flows that a message may mean as likely; empty when one is surely meant."""
+    (first, likely), *rest = reading.guess.ranked
+    if not rest or likely >= SURELY or rest[0][1] < CLOSE:
+        return ()
+    both = (first, rest[0][0])
+    return both if all(_can_start(name, reading.flows) for name in both) else ()
+
+
+def _can_start(name: str, flows: Flows) -> bool:
+    """Whether it is a flow that a button can offer."""
+    flow = flows.get(name)
+    return flow is not None and bool(flow.steps and flow.title) and not flow.calls_only
+
+
+def near_flows(guess: Guess, flows: Flows) -> tuple[str, ...]:
+    """The flows that a message that was not understood may have meant."""
+    return tuple(name for name, likely in guess.ranked if likely >= FAR and _can_start(name, flows))
 
 
 def _command(label: str, reading: Reading) -> Command:
@@ -341,35 +433,6 @@ def _only_fills(clause: str, flow: Flow, turn: Turn) -> bool:
     return hinted or ("when" in found.values and len(clause.split()) <= 4)
 
 
-def is_question(text: str) -> bool:
-    """Whether a text asks: by a question mark or a question's words, in Hindi and Urdu anywhere."""
-    if "?" in text or "؟" in text:
-        return True
-    words = WORD.findall(fold(text))
-    if len(words) < 2:
-        return False
-    begins = " ".join(words[:3]) + " "
-    if any(begins.startswith(f"{start} ") for start in _question_words("en")):
-        return True
-    anywhere = _question_words("hi") | _question_words("hi-Latn") | _question_words("ur")
-    return any(word in anywhere for word in words) or _asks_what(words)
-
-
-def _asks_what(words: list[str]) -> bool:
-    """Urdu writes "what" and "did" alike: "did" stands beside who did it, or in "was done"."""
-    what = courtesy()["what_or_did"]["ur"]
-    word = fold(what["word"])
-    if word not in words or word in (words[0], words[-1]):
-        return word in words
-    done = {fold(after) for after in what["did_before"]}
-    return fold(what["doer"]) not in words and words[words.index(word) + 1] not in done
-
-
-@lru_cache(maxsize=4)
-def _question_words(lang: str) -> frozenset[str]:
-    return frozenset(fold(word) for word in courtesy()["questions"][lang])
-
-
 @lru_cache(maxsize=1)
 def _closings() -> frozenset[str]:
     """What stands above a letter's signature."""
@@ -382,8 +445,3 @@ def _frills() -> frozenset[str]:
     intents = courtesy()["intents"]
     said = (text for kind in CHITCHAT for texts in intents[kind].values() for text in texts)
     return frozenset(bare(str(text)) for text in (*said, *words_of("frills"), *words_of("closings")))
-
-
-@lru_cache(maxsize=1)
-def _skips() -> frozenset[str]:
-    return frozenset(bare(word) for word in words_of("skip"))

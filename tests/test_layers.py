@@ -52,8 +52,8 @@ TOP = frozenset({"bot.cli", "bot.__main__", "bot.commands", "bot.embedded", "bot
 ALL = UP_TO_6 | TOP | {"bot.web", "workers", "bot.demo"}
 
 HOUSE: dict[str, Room] = {
-    **{room: Room(8, ALL) for room in TOP - {"benchmarks"}},
-    "benchmarks": Room(8, ALL | {"bot.testing"}),
+    **{room: Room(8, ALL) for room in TOP - {"benchmarks", "bot.evaluate"}},
+    **dict.fromkeys(("benchmarks", "bot.evaluate"), Room(8, ALL | {"bot.testing"})),
     "bot.web": Room(7, UP_TO_6),
     "workers": Room(7, UP_TO_6),
     "bot.app": Room(6, UP_TO_6),

@@ -7,13 +7,13 @@ each time. `failures` holds what went wrong, `transcripts` names a folder for wh
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from bot.errors import InvalidInput
 from bot.evaluate.gold import share
-from bot.evaluate.simulation.customer import ScriptedCustomer
+from bot.evaluate.simulation.customer import Customer, ScriptedCustomer
 from bot.evaluate.simulation.judge import GOALS, judge
 from bot.evaluate.simulation.play import Played, play
 from bot.evaluate.simulation.script import Conversation, read_conversations
@@ -70,11 +70,18 @@ async def _learned(shop: Shop) -> None:
         await shop.app.learned()
 
 
-async def played_in(shop: Shop, talks: Iterable[Conversation], times: int, say: Say) -> Any:
-    """Play each, and say how it went."""
+async def played_in(
+    shop: Shop,
+    talks: Iterable[Conversation],
+    times: int,
+    say: Say,
+    customer: Callable[[Conversation, int], Customer] = ScriptedCustomer,
+) -> AsyncIterator[Result]:
+    """Play each as often, and say how it went; `customer` makes who plays it, of the conversation and a
+    seed."""
     for talk in talks:
         for seed in range(times):
-            played = await play(shop, talk, ScriptedCustomer(talk, seed))
+            played = await play(shop, talk, customer(talk, seed))
             problems = judge(played, shop.app.words)
             say(f"{'failed' if problems else 'passed'}  {talk.id}  {'; '.join(problems)}")
             yield Result(played, seed, problems)

@@ -291,7 +291,7 @@ def _callers(reading: Reading, step: Collect, frame: Frame) -> tuple[Command, ..
     return ()
 
 
-def _instead(reading: Reading, steps: tuple[Collect, ...], frame: Frame, marked: bool) -> tuple[Command, ...]:
+def _instead(reading: Reading, steps: tuple[Collect, ...], frame: Frame, marked: bool) -> tuple[Correct, ...]:
     return corrections_in(reading.text, reading.lang, reading.turn, steps, frame.slots, marked)
 
 

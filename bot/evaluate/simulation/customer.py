@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -125,8 +125,9 @@ class ScriptedCustomer:
             self.pending.remove(twist)
             if twist.kind == "switch":
                 self.lang = twist.to
-            elif twist.kind == "moves":
+            elif twist.kind == "moves":  # there they begin anew: that conversation is another one
                 self.channel = twist.to
+                return replace(twist, say=" ".join(self.conversation.opening))
             elif twist.kind != "digression" or scene.state.frames:
                 return twist
         return None

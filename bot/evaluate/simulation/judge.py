@@ -169,7 +169,8 @@ def _call(played: Played, words: Words) -> Iterator[str]:
         yield f"the call is at {_local(calls[0])}, not {at}"
     if (about := played.wanted.get("about")) is not None:
         yield from _holds("what the call is about", calls[0]["body"], about)
-    if (phone := played.wanted.get("phone")) and not _is_on(calls[0]["subject"], phone):
+    phone = played.wanted.get("phone")
+    if phone and _told(played, "phone") and not _is_on(calls[0]["subject"], phone):
         yield f"the call is to {calls[0]['subject']!r}, not {phone}"
 
 
@@ -194,7 +195,9 @@ def _order(played: Played, words: Words) -> Iterator[str]:
         return
     statuses = {words.say(f"order.status.{order['status']}", lang) for lang in words.languages}
     told = [text for text in played.records.told if number in text and any(one in text for one in statuses)]
-    proved = played.records.proved or played.conversation.channel == "whatsapp"
+    # Their number proves who writes on WhatsApp.
+    where = {played.conversation.channel, *(twist.to for twist in played.conversation.twists)}
+    proved = played.records.proved or "whatsapp" in where
     if not told:
         yield "the order's status was not told"
     elif not proved:

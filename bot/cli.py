@@ -31,7 +31,7 @@ cli = typer.Typer(
 db = typer.Typer(help="The database: bring its schema up to date, check it.", no_args_is_help=True)
 user = typer.Typer(help="Staff: add one, give one a new password.", no_args_is_help=True)
 kb = typer.Typer(help="The knowledge base: import, export and check articles.", no_args_is_help=True)
-flows = typer.Typer(help="Dialog flows: check them.", no_args_is_help=True)
+flows = typer.Typer(help="Dialog flows: check, test and draw them.", no_args_is_help=True)
 locale = typer.Typer(help="Words: check that every language has them.", no_args_is_help=True)
 demo = typer.Typer(help="The demo business: add it, remove it.", no_args_is_help=True)
 for name, group in (
@@ -239,6 +239,44 @@ def flows_check(
     for line in warnings:
         print(f"warning: {line}")
     _report(errors, f"{count} flows are fine.")
+
+
+@flows.command("draw")
+def flows_draw(
+    name: Annotated[str, typer.Argument(help="The flow: one that ships, or a file of yours")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file; unset: NAME.svg here")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="The language of the words in it")] = "en",
+) -> None:
+    """Draw a flow as a picture (SVG): questions, branches, consequences, ends."""
+    from bot.commands.flows import draw_flow
+
+    print(draw_flow(name, output, lang))
+
+
+@flows.command("test")
+def flows_test(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Your own flows, with their recordings in recorded/; unset: those that ship."),
+    ] = None,
+) -> None:
+    """Replay recorded conversations; the first difference of each is named with its line, exit code 1."""
+    from bot.commands.flows import replay_recordings
+
+    tested = asyncio.run(replay_recordings(_settings(), folder))
+    for recording, replayed in tested.results:
+        failed = bool(replayed.difference)
+        print(f"{'✗' if failed else '✓'} {recording.file}:{recording.line}: {recording.name}")
+        if failed:
+            print(f"    {recording.file}:{replayed.line}: {replayed.difference}")
+    for name in tested.untried:
+        print(f"warning: no recording comes by {name}")
+    failures = sum(bool(replayed.difference) for _, replayed in tested.results)
+    if failures:
+        _fail(f"{failures} of {len(tested.results)} recordings differ.")
+    print(f"{len(tested.results)} recordings are as they were recorded.")
 
 
 @flows.command("review")

@@ -25,6 +25,7 @@ from bot.shipped import shipped
 log = logging.getLogger(__name__)
 
 FALLBACK = "en"
+_FROM_RIGHT = frozenset({"ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -87,6 +88,10 @@ class Words:
         """Whether any language in the fall-back chain has this key."""
         return ("", key) in self._catalogues[FALLBACK].texts
 
+    def placeholders(self, key: str) -> frozenset[str]:
+        """What a text is filled with."""
+        return frozenset(_placeholders(self._catalogues[FALLBACK].texts.get(("", key), ())))
+
     def _fill(self, text: str, lang: str, channel: str, values: Mapping[str, Any]) -> str:
         if "{" not in text:
             return text
@@ -125,6 +130,11 @@ class Words:
 def chain(lang: str) -> tuple[str, ...]:
     """Where to look for a language's words: itself, its base language, English."""
     return tuple(dict.fromkeys((lang, lang.split("-", 1)[0], FALLBACK)))
+
+
+def written_from_right(lang: str) -> bool:
+    """Whether a language is written from right to left."""
+    return lang.split("-", 1)[0] in _FROM_RIGHT
 
 
 def locale_of(lang: str) -> Locale:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.crm.hours import read_days, read_week
+from bot.crm.hours import read_closed, read_week
 from bot.errors import InvalidInput
 from bot.records.entity import entity
 from bot.records.keys import BUSINESS
@@ -23,7 +23,7 @@ def _prepare(_tx: Tx, _before: Record | None, values: dict[str, Any]) -> None:
     if "opening_hours" in values:
         read_week(values["opening_hours"])
     if "closed_days" in values:
-        read_days(values["closed_days"])
+        read_closed(values["closed_days"])
     for name, (least, most) in LIMITS.items():
         if name in values and not least <= values[name] <= most:
             raise InvalidInput(f"{name} is a number from {least} to {most}", field=name)
@@ -43,6 +43,8 @@ BUSINESS_PROFILE = entity(
     sa.Column("visit_lead_minutes", sa.Integer, nullable=False),
     sa.Column("visits_at_once", sa.Integer, nullable=False),
     computed=("name", "country", "time_zone", "languages", "currency"),
+    # A business without them may say so.
+    defaults={"opening_hours": "", "closed_days": ""},
     prepare=_prepare,
     takes=frozenset({"update"}),
     scope="open",

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bot.crm.activity import ACTIVITY
 from bot.crm.business import BUSINESS_PROFILE
-from bot.crm.hours import OpeningHours, read_days, read_week
+from bot.crm.hours import OpeningHours, read_closed, read_week
 from bot.crm.recurrence import zone_info
 from bot.crm.user import USER
 from bot.errors import VersionConflict
@@ -68,7 +68,7 @@ def read_rules(tx: Tx) -> Rules:
     row = tx.row(sa.select(BUSINESS_PROFILE.table))
     assert row is not None  # seeded at the first start
     hours = OpeningHours(
-        read_week(row["opening_hours"]), read_days(row["closed_days"]), zone_info(row["time_zone"])
+        read_week(row["opening_hours"]), read_closed(row["closed_days"]), zone_info(row["time_zone"])
     )
     length, lead = timedelta(minutes=row["visit_minutes"]), timedelta(minutes=row["visit_lead_minutes"])
     return Rules(hours, length, lead, row["visits_at_once"])
@@ -144,8 +144,14 @@ def free_times(
     elif day is not None and (of_day := [moment for moment in free if moment.date() == day]):
         free = _spread(of_day, count)
     else:
-        free = _spread_days(free, count)
+        free = _spread_closed(free, count)
     return FreeTimes(why, tuple(free[:count]))
+
+
+def coming_times(tx: Tx) -> list[datetime]:
+    """Every free time of the days that are looked through."""
+    calendar = read_calendar(tx, tx.now, tx.now + timedelta(days=OFFERED_DAYS + 1))
+    return list(_grid(calendar, tx.now.astimezone(calendar.rules.hours.zone).date(), tx.now))
 
 
 def _why_not(calendar: Calendar, wanted: datetime, now: datetime) -> Why:
@@ -179,7 +185,7 @@ def _spread(times: list[datetime], count: int) -> list[datetime]:
     return [times[round(at * (len(times) - 1) / (count - 1))] for at in range(count)]
 
 
-def _spread_days(times: list[datetime], count: int) -> list[datetime]:
+def _spread_closed(times: list[datetime], count: int) -> list[datetime]:
     """The first of all, then the first of the days after it."""
     firsts: dict[date, datetime] = {}
     for moment in times:

@@ -30,6 +30,7 @@ _THROUGH = (
     "contact_id",
     "conversation_id",
     "lane_id",
+    "found_id",
     "record_id",
     "about_id",
     "subject_id",

@@ -6,10 +6,12 @@ Each process serves `served(tx)`; a change posts the notice `flows` after its co
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from bot.crm.flow_version import FLOW_VERSION
+from bot.dialogs import flows as shipped_flows
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.flows import load_flows
 from bot.dialogs.flows.check import Known, faults
@@ -21,6 +23,7 @@ from bot.i18n import Words
 from bot.logs import logger
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
+from bot.yaml_text import trap_in
 
 LONGEST = 100_000
 """Characters of a flow's YAML."""
@@ -34,6 +37,31 @@ _log = logger("flows")
 def shipped() -> Flows:
     """The flows that come with the program."""
     return load_flows(actions=ACTIONS, knows=Words.load().has)
+
+
+def shipped_source(name: str) -> str:
+    """The YAML of a flow that ships; empty when none of this name does."""
+    if name not in shipped():
+        return ""
+    return (Path(shipped_flows.__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def source_in_force(tx: Tx, name: str) -> str:
+    """The YAML that is served of a flow; empty when none is."""
+    tx.require("read", FLOW_VERSION.name)
+    published = [row["source"] for row in _versions(tx, name) if row["state"] == "published"]
+    return str(published[0]) if published else shipped_source(name)
+
+
+def drafted(tx: Tx, source: str) -> tuple[Flow, Flows]:
+    """A flow as far as its YAML can be read, and all flows as they would be with it.
+
+    Raises InvalidInput when not even its name can be read, Forbidden."""
+    tx.require("read", FLOW_VERSION.name)
+    flow = _read(source)[0]
+    now = served(tx)
+    earlier = {(one.name, one.version): one for one in now.values() if one.name != flow.name}
+    return flow, Flows({**now, flow.name: flow}, earlier)
 
 
 def save_draft(tx: Tx, source: str) -> str:
@@ -155,6 +183,9 @@ def _read(source: str) -> tuple[Flow, dict[str, int], tuple[str, ...]]:
         raise InvalidInput(
             f"A flow is at most {LONGEST:,} characters long", field="source", problems=["1: too long"]
         )
+    if trap := trap_in(source):
+        trapped = f"{trap[0]}: {trap[1]}"
+        raise InvalidInput(f"This is no flow: {trapped}", field="source", problems=[trapped])
     problems: list[str] = []
     reader = Reader("", problems)
     flow = reader.read(source)

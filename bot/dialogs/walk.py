@@ -1,20 +1,15 @@
 """A walk over the states a flow can wait in, with the real engine: two turns must lead out of each."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from bot.dialogs.commands import Cancel, Command, Handoff, Understood
-from bot.dialogs.engine import decide
 from bot.dialogs.flows.model import Call, Collect, Confirm, Flow, Flows
+from bot.dialogs.rehearsal import Rehearsal
 from bot.dialogs.state import Frame, from_json
-from bot.dialogs.turn import Business, Customer, FindCases, HandOff, Need, Plan, SearchKnowledge, Turn
-from bot.knowledge.answer import Answer
-from bot.messages import InboundMessage
+from bot.dialogs.turn import HandOff, Plan
 
 TURNS = 2
-NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
-_BUSINESS = Business("", "IN", "Asia/Kolkata", ("en",), "INR")
 
 
 def stuck(flow: Flow, flows: Flows) -> Iterator[tuple[str, str]]:
@@ -53,20 +48,6 @@ def _leaves(frames: list[Frame], flows: Flows, command: Command) -> bool:
 
 
 def _play(state: Any, flows: Flows, command: Command) -> Plan:
-    message = InboundMessage("walk", "webchat", "us", "them", "x", text="x")
-    turn = Turn(NOW, "webchat", _BUSINESS, Customer(), (message,), state)
-    deciding = decide(turn, Understood((command,), "en", "exact"), flows)
-    answer: Any = None
-    while True:
-        try:
-            answer = _answer(deciding.send(answer))
-        except StopIteration as done:
-            plan: Plan = done.value
-            return plan
-
-
-def _answer(need: Need) -> Any:
-    """A stranger of whom nothing is known."""
-    if isinstance(need, SearchKnowledge):
-        return Answer("none")
-    return () if isinstance(need, FindCases) else None
+    """A turn of a stranger of whom nothing is known."""
+    stranger = Rehearsal(flows, state=state)
+    return stranger.play(stranger.turn("x"), Understood((command,), "en", "exact"))

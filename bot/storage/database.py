@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import set_json_dumps
@@ -39,9 +40,16 @@ class _Cursor(psycopg.Cursor[Any]):
         ]
 
 
+# Names of columns are texts of SQLAlchemy's own kind; moments and objects are turned into JSON before.
+_AS_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
 def dump_json(value: Any) -> str:
     """Compact JSON, our scripts unescaped."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return orjson.dumps(value, option=_AS_JSON).decode()
+    except TypeError:  # whole numbers beyond 64 bits, half of a pair of surrogates
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Database:

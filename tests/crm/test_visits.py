@@ -13,7 +13,7 @@ from bot.crm.activity import ACTIVITY
 from bot.crm.business import BUSINESS_PROFILE, seed_profile
 from bot.crm.call import CALL_BACK, book_call_back, finish_call_backs
 from bot.crm.contact import add_contact
-from bot.crm.hours import OpeningHours, read_days, read_week
+from bot.crm.hours import OpeningHours, read_closed, read_week, write_closed, write_week
 from bot.crm.reminders import VISIT_DAY, VISIT_HOUR
 from bot.crm.territory import category_of
 from bot.crm.user import USER, add_user
@@ -89,10 +89,34 @@ def test_opening_hours_that_cannot_be_are_refused(text: str) -> None:
 
 
 def test_a_holiday_is_closed() -> None:
-    hours = OpeningHours(read_week("mon-sun 10:00-18:00"), read_days("2026-11-25, 2026-12-25"), ZONE)
+    hours = OpeningHours(read_week("mon-sun 10:00-18:00"), read_closed("2026-11-25, 2026-12-25"), ZONE)
     assert hours.spans(date(2026, 11, 25)) == [] and len(hours.spans(date(2026, 11, 26))) == 1
     with pytest.raises(InvalidInput):
-        read_days("25 December")
+        read_closed("25 December")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("", ""),
+        (
+            "sat 10:00-14:00; mon-fri 9:30-13:00,16:00-20:00",
+            "mon-fri 09:30-13:00 16:00-20:00; sat 10:00-14:00",
+        ),
+        ("sat-mon 10:00-12:00", "mon 10:00-12:00; sat-sun 10:00-12:00"),
+        ("mon,wed 10:00-12:00; tue 11:00-12:00", "mon 10:00-12:00; tue 11:00-12:00; wed 10:00-12:00"),
+        ("mon,wed 10:00-12:00", "mon 10:00-12:00; wed 10:00-12:00"),
+    ],
+)
+def test_a_week_is_written_as_it_is_read(given: str, written: str) -> None:
+    assert write_week(read_week(given)) == written
+    assert read_week(written) == read_week(given)
+
+
+def test_closed_days_keep_their_names() -> None:
+    days = read_closed("2026-11-08 Diwali, the second day, 2026-01-26 Republic Day,2026-08-15, ")
+    assert write_closed(days) == "2026-01-26 Republic Day, 2026-08-15, 2026-11-08 Diwali, the second day"
+    assert read_closed(write_closed(days)) == days and read_closed(" ") == {}
 
 
 @pytest.mark.parametrize(

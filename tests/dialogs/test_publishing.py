@@ -1,6 +1,7 @@
 """A business's own flows: drafted by admins, published only when sound, served over those that ship."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,10 @@ def test_what_is_unsound_can_be_kept_but_not_published(store: Store) -> None:
         with pytest.raises(InvalidInput) as refused:
             store.write_now(publish, admin, draft)
         assert refused.value.data["problems"] == errors
-    with pytest.raises(InvalidInput):
-        store.write_now(save_draft, admin, "a: [")
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nname: *b\n"
+    for source, said in (("a: [", "not YAML"), ("[" * 90_000, "levels deep"), (bomb, "2: `*name`")):
+        with pytest.raises(InvalidInput, match=re.escape(said)):
+            store.write_now(save_draft, admin, source)
     assert dict(store.read_now(served, SYSTEM)) == dict(shipped())
 
 

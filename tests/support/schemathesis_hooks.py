@@ -52,6 +52,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     },
     "change_rules": {"position": 2},
     "change_categories": {"name": "Repairs"},
+    "save_flow": {"source": "name: visit\nversion: 1\ndescription: d\nsteps:\n  - say: courtesy.fine\n"},
 }
 """Where one field says what another may be; tests of their own go through these rules."""
 for _name, _strategy in _FORMATS.items():

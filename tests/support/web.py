@@ -11,12 +11,15 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.adapter import Features
 from bot.crm.business import Profile
+from bot.dialogs import publishing
+from bot.dialogs.understanding import Model, Understanding
 from bot.i18n import Words
 from bot.records.store import Store
 from bot.records.tokens import Tokens
 from bot.settings import Settings
 from bot.web import api, errors
 from bot.web.keys import APP
+from tests.support.world import trained
 
 
 class Runtime:
@@ -38,6 +41,11 @@ class StandIn:
     )
     words: Words = field(default_factory=Words.load)
     runtime: Runtime = field(default_factory=Runtime)
+
+    @property
+    def understanding(self) -> Understanding:
+        """That of the flows that ship."""
+        return Understanding(publishing.shipped(), self.words, Model.read(trained()))
 
     def sign(self, value: str) -> str:
         """As App does, with a key of its own."""

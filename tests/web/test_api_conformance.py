@@ -22,6 +22,10 @@ SHAPES = (
     "timeline_of_opportunities",
     "take_over",
     "try_rules",
+    "save_flow",
+    "check_flow",
+    "publish_flow",
+    "review_flows",
     "search",
 )
 """One operation of each shape: kinds differ by their fields alone."""

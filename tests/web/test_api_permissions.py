@@ -18,7 +18,8 @@ from bot.records.tx import Tx
 from bot.settings import Settings
 from bot.web.api import files
 from bot.web.api.kinds import KINDS
-from bot.web.api.routes import ROUTES, WITH_TIMELINE, Route
+from bot.web.api.route import Route
+from bot.web.api.routes import ROUTES, WITH_TIMELINE
 from tests.support.people import OWNERS, Business, found, keys_of_every_role
 from tests.support.web import bearer, serving
 
@@ -86,6 +87,7 @@ MAY_WRITE: dict[str, tuple[set[str], set[str], set[str]]] = {
     "attendees": (_SELLERS, _SELLERS, _SELLERS),
     "files": (_SELLERS, _SELLERS, _SELLERS),
     "views": (EVERYBODY, EVERYBODY, EVERYBODY),
+    "business": (set(), _HEADS, set()),
     **dict.fromkeys(
         (
             *("users", "teams", "territories", "territory_members"),
@@ -110,6 +112,8 @@ MAY: dict[str, set[str]] = {
     "change_future_activities": _SELLERS,
     "delete_future_activities": _HEADS,
     "try_rules": _ADMIN,
+    **dict.fromkeys(("save_flow", "publish_flow", "retire_flow", "review_flows"), _ADMIN),
+    "check_flow": _HEADS,
     "search": EVERYBODY,  # kinds that one may not read are left out
     "my_calendar": _SELLERS,
     "renew_my_calendar": _SELLERS,
@@ -262,6 +266,7 @@ async def test_every_route_asks_for_permission(store: Store, role: str) -> None:
 BODIES = {
     "send_message": {"conversation_id": UNKNOWN, "text": "x"},
     "start_conversation": {"channel": "sms", "address": "+919811122333", "text": "x"},
+    **{name: {"source": "name: x"} for name in ("save_flow", "check_flow")},
     **{f"bulk_{name}": {"rows": [{"op": "delete", "id": UNKNOWN}]} for name in MAY_READ},
     **{f"share_{name}": {"user_id": UNKNOWN} for name in MAY_READ},
 }

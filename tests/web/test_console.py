@@ -222,9 +222,9 @@ async def test_a_private_note_refuses_files_instead_of_losing_them(site: Site, s
     [
         (
             "admin",
-            {"conversations", "records", "articles", "templates", "channels", "admin", "parked"},
+            {"conversations", "records", "articles", "templates", "channels", "admin", "parked", "business"},
         ),
-        ("manager", {"conversations", "records", "articles", "templates", "channels", "parked"}),
+        ("manager", {"conversations", "records", "articles", "templates", "channels", "parked", "business"}),
         ("agent", {"conversations", "records", "articles", "templates", "parked"}),
         ("marketer", {"records", "articles", "templates"}),
     ],
@@ -368,6 +368,7 @@ async def test_every_room_opens_in_every_language(site: Site, staff: Any, lang: 
         "articles",
         "articles/new",
         "notifications",
+        "business",
     )
     for name in rooms:
         page = await one.text(f"/console/{name}")

@@ -141,7 +141,7 @@ def test_rooms_fit_their_screen_and_name_their_fields(site: Site, pages: Any, wi
     page = pages(width)
     sign_in(page, site, site.user("admin"))
     rooms = ("conversations", f"conversations/{conversation}", "articles/new", "start", "notifications")
-    for room in (*rooms, "channels", "channels/whatsapp", "channels/email", "parked"):
+    for room in (*rooms, "channels", "channels/whatsapp", "channels/email", "parked", "business"):
         page.goto(f"{site.url}/console/{room}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, room
         unnamed = page.evaluate(

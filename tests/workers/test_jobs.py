@@ -53,4 +53,4 @@ def _mail_all(given: dict[str, object]) -> list[int]:
 async def test_housekeeping_runs_on_a_fresh_database(tmp_path: Path) -> None:
     async with samvad(tmp_path / "data", articles=False) as world:
         tidied = await world.app.store.run(jobs._tidy, SYSTEM)
-        assert tidied == {"keys": 0, "rows": 0, "runs": 0, "replies": 0, "partitions": 0}
+        assert tidied == {"keys": 0, "rows": 0, "runs": 0, "replies": 0, "codes": 0, "partitions": 0}

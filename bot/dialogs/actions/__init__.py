@@ -14,6 +14,7 @@ __all__ = [
     "FOLLOWUP",
     "FOLLOWUP_AFTER",
     "MENU",
+    "ONLY_LOOK",
     "Action",
     "Context",
     "Outcome",
@@ -54,3 +55,12 @@ ACTIONS: Mapping[str, Action] = {
     "opt_out": talk.opt_out,
     "opt_in": talk.opt_in,
 }
+
+ONLY_LOOK = frozenset(
+    {
+        "recall_lead", "find_open_cases", "case_status", "offer_days", "offer_times", "check_time",
+        "find_visits", "offer_call_times", "check_call_time", "find_order_system", "show_order",
+        "check_code", "answer_question",
+    }
+)  # fmt: skip
+"""Actions that look something up, check it or tell it: with these nothing has happened yet."""

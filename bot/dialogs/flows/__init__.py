@@ -3,8 +3,9 @@
 `load_flows()` raises ConfigurationInvalid with every problem found: file, line, what to do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from bot.dialogs.flows.check import Known, faults
 from bot.dialogs.flows.conditions import Condition
@@ -48,8 +49,10 @@ def read_folder(
     *,
     actions: Iterable[str] | None = None,
     knows: Callable[[str], bool] | None = None,
+    beside: Mapping[str, Flow] = MappingProxyType({}),
 ) -> tuple[Flows, dict[str, Reader]]:
-    """As `load_flows`, and by each flow's name what it was read with: its file, the lines of its steps."""
+    """As `load_flows`, and by each flow's name what it was read with: its file, the lines of its steps.
+    `beside` are flows that are there already, for these to call."""
     folder = folder or Path(__file__).parent
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))}
     problems: list[str] = []
@@ -64,7 +67,7 @@ def read_folder(
         if flow.name in flows:
             reader.problem(1, f"there is already a flow named {flow.name}; choose another name")
         flows[flow.name] = flow
-    known = Known(flows, None if actions is None else frozenset(actions), knows)
+    known = Known({**beside, **flows}, None if actions is None else frozenset(actions), knows)
     for reader, flow in read:
         for step, fault in faults(flow, known):
             reader.problem(reader.lines.get(step, 1), fault)

@@ -57,13 +57,19 @@ _SIZED = ("money", "quantity", "text", "name", "address")
 _TIMED = ("date", "time", "datetime")
 
 
-class _LineLoader(SafeLoader):
+class LineLoader(SafeLoader):
     """A mapping remembers the line it starts on, so that a problem can name it."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep=True)
         mapping[LINE] = node.start_mark.line + 1
         return mapping
+
+
+def read_span(given: Any) -> timedelta | None:
+    """A span of time as "30m", "12h", "7d" or "2w"."""
+    match = _SPAN.fullmatch(str(given).strip())
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
 
 
 class Reader:
@@ -81,7 +87,7 @@ class Reader:
     def read(self, text: str) -> Flow | None:
         """The flow, or None when too little of it can be read."""
         try:
-            data = yaml.load(text, _LineLoader)  # noqa: S506 - a SafeLoader
+            data = yaml.load(text, LineLoader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             # What is never closed is missed after the last line.
@@ -143,14 +149,12 @@ class Reader:
         return None
 
     def span(self, data: Mapping[str, Any]) -> timedelta:
-        """`remembers`: "30m", "12h", "7d" or "2w"."""
+        """`remembers`."""
         given = data.get("remembers")
-        match = _SPAN.fullmatch(str(given).strip()) if given is not None else None
-        if match:
-            return timedelta(**{_UNITS[match[2]]: int(match[1])})
-        if given is not None:
+        span = read_span(given) if given is not None else MEMORY
+        if span is None:
             self.problem(data[LINE], f"remembers must be as 30m, 12h, 7d or 2w, not {given!r}")
-        return MEMORY
+        return MEMORY if span is None else span
 
     def texts(self, data: Mapping[str, Any], field: str) -> dict[str, tuple[str, ...]]:
         """A name (a language, a value) -> list of texts."""

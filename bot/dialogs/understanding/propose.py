@@ -39,7 +39,7 @@ from bot.dialogs.understanding.extract import (
 )
 from bot.dialogs.understanding.manners import SHORT, asks_why, gives_up, has_none, is_question, passes_over
 from bot.dialogs.understanding.model import Guess
-from bot.knowledge.tokens import WORD, fold
+from bot.dialogs.understanding.named_language import language_named
 
 CHITCHAT = ("greeting", "thanks", "goodbye")
 _HEARD_ALWAYS = ("talk_to_person", "cancel", "ask_knowledge", "change_language")
@@ -54,6 +54,8 @@ _CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 WORDS = re.compile(r"[^\W\d_]")
 LIKELY = 0.55
 """From here one is."""
+DIGITS = 7
+"""Digits from which a number is a poor phone number sooner than a sum of money."""
 FAR = 0.05
 """From here one is worth a button when nothing else is understood."""
 CLOSE = 0.2
@@ -115,6 +117,8 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
         return (*corrections, SetSlot(step.slot, value), *rest)
     if corrections:
         return corrections
+    if step.type in ("phone", "contact") and _mere_digits(reading.text):
+        return (NotUnderstood(reading.text),)  # a digit is missing: it is no sum of money
     asks = is_question(reading.text)
     others = slots_for(flow, reading.found, "" if asks else reading.text, frozenset(frame.given))
     if not asks and (name := _late_name(reading, step, frame, flow)):
@@ -122,7 +126,8 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
     denies = reading.guess.label in ("affirm", "deny")
     if others and (denies or not _elsewhere(reading, flow, INTERRUPTS)):
         return tuple(SetSlot(slot, other) for slot, other in others.items())
-    if passes_over(reading.text) or (step.optional and has_none(reading.text) and not _for_person(reading)):
+    denied = step.optional and has_none(reading.text) and not _for_person(reading)
+    if _passes_over(reading.text, step) or denied:
         return (Deny(),)
     if step.type != "text" and asks_why(reading.text):
         return (Chitchat("why"),)
@@ -133,6 +138,16 @@ def _answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[
         return (Ask(reading.text),)
     again = slots_for(flow, reading.found, reading.text, frozenset({step.slot}))
     return tuple(SetSlot(*slot) for slot in again.items()) or (NotUnderstood(reading.text),)
+
+
+def _mere_digits(text: str) -> bool:
+    return not WORDS.search(text) and sum(char.isdecimal() for char in text) >= DIGITS
+
+
+def _passes_over(text: str, step: Collect) -> bool:
+    """The same of a question: "no" passes over one where anything may be said."""
+    alone = " " not in bare(text)
+    return passes_over(text) or (step.anything and alone and read_yes_no(text) is False)
 
 
 def _for_person(reading: Reading) -> bool:
@@ -149,7 +164,7 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     """The value that answers the question; None when the message is no answer."""
     text, turn = reading.text, reading.turn
     said = bare(text)
-    if (step.optional and passes_over(text)) or not text.strip():
+    if (step.optional and _passes_over(text, step)) or not text.strip():
         return None
     if step.digits and not any(char.isdecimal() for char in text):
         return None
@@ -166,7 +181,7 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
         return read_yes_no(text)
     if step.type == "choice":
         value = choice_word(step, text) or reading.found.fits(step) or accept(step, said, frame.slots, turn)
-        known = value is not None and value != said
+        known = value is not None and (value != said or value in step.choices)
         return value if known or (value is not None and _free_value(reading, step, frame)) else None
     if (value := reading.found.fits(step)) is not None:
         return value
@@ -209,7 +224,7 @@ def _late_name(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> str
     words = reading.text.split()
     if not 0 < len(words) <= 3 or any(word[:1].islower() for word in words) or not _bare_value(reading):
         return None
-    if passes_over(reading.text) or reading.found.values.keys() & {"money", "when"}:
+    if _passes_over(reading.text, step) or reading.found.values.keys() & {"money", "when"}:
         return None
     taken = any(choice_word(other, reading.text) for other in flow.collects())
     return None if taken else read_name(reading.text)
@@ -418,18 +433,6 @@ def _only_fills(clause: str, flow: Flow, turn: Turn) -> bool:
     return hinted or ("when" in found.values and len(clause.split()) <= 4)
 
 
-def language_named(text: str, lang: str, turn: Turn) -> str | None:
-    """The language a text asks for, the last one it names; Hindi asked for in Latin letters stays in them."""
-    words = WORD.findall(fold(text))
-    named = [_languages()[word] for word in words if word in _languages()]
-    if not named:
-        return None
-    wanted = named[-1]
-    if wanted == "hi" and lang == "hi-Latn" and "hi-Latn" in turn.business.languages:
-        wanted = "hi-Latn"
-    return wanted if wanted in turn.business.languages else None
-
-
 @lru_cache(maxsize=1)
 def _closings() -> frozenset[str]:
     """What stands above a letter's signature."""
@@ -442,8 +445,3 @@ def _frills() -> frozenset[str]:
     intents = courtesy()["intents"]
     said = (text for kind in CHITCHAT for texts in intents[kind].values() for text in texts)
     return frozenset(bare(str(text)) for text in (*said, *words_of("frills"), *words_of("closings")))
-
-
-@lru_cache(maxsize=1)
-def _languages() -> Mapping[str, str]:
-    return {fold(name): lang for lang, names in courtesy()["languages"].items() for name in names}

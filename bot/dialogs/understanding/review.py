@@ -25,9 +25,9 @@ class Weak:
 class Review:
     """`confused`: (intent, taken for, how many of its examples); `few`: (intent, how many examples)."""
 
-    confused: tuple[tuple[str, str, int], ...]
-    weak: tuple[Weak, ...]
-    few: tuple[tuple[str, int], ...]
+    confused: tuple[tuple[str, str, int], ...] = ()
+    weak: tuple[Weak, ...] = ()
+    few: tuple[tuple[str, int], ...] = ()
 
 
 def review(model: Model) -> Review:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.adapter import Features
 from bot.crm.business import Profile
+from bot.dialogs.understanding.review import Review
 from bot.records.tx import Tx
 from bot.storage.database import dump_json
 
@@ -28,6 +29,8 @@ class Call:
     if_match: str = ""
     calendar: Callable[[str], str] = str
     """The address of the calendar that a value names (`bot.crm.feed`)."""
+    review: Callable[[], Review] = Review
+    """What the model in use says of the flows' examples."""
 
     @property
     def zone(self) -> ZoneInfo:

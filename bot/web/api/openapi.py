@@ -2,19 +2,16 @@
 say what is not so."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from bot.records.query import DEFAULT_LIMIT
 from bot.records.schema import Schema
-from bot.web.api import activities, describe, files, rules, search
+from bot.web.api import activities, describe, files, flows, rules, search
 from bot.web.api.bodies import JSON_TYPES, MAX_BODY
 from bot.web.api.describe import ID, Described
 from bot.web.api.kinds import KINDS
 from bot.web.api.records import MAX_LIMIT
+from bot.web.api.route import Route
 from bot.web.errors import PROBLEM
-
-if TYPE_CHECKING:
-    from bot.web.api.routes import Route
 
 _MEANINGS = {
     400: "A parameter or the body cannot be used; `position` counts characters from 0 in a query.",
@@ -110,6 +107,7 @@ _SHARED: dict[str, Described] = {
     **activities.SCHEMAS,
     **search.SCHEMAS,
     **rules.SCHEMAS,
+    **flows.SCHEMAS,
     "left": {
         "type": "object",
         "required": ["id", "moved"],
@@ -230,7 +228,7 @@ def _page(item: Described) -> Described:
     }
 
 
-def document(schema: Schema, routes: "Iterable[Route]") -> Described:
+def document(schema: Schema, routes: Iterable[Route]) -> Described:
     """The document of these routes over this schema."""
     paths: dict[str, Described] = {}
     bodies: dict[str, Described] = {}
@@ -289,7 +287,7 @@ def _openapi_itself() -> Described:
     }
 
 
-def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
+def _operation(schema: Schema, route: Route, names: set[str]) -> Described:
     pointing = route.kind is None or describe.relations_of(schema, schema.entity(route.kind.name))
     names_of = [name for name in route.parameters if name != "include" or pointing]
     parameters = [_parameter(schema, route, name) for name in names_of]
@@ -316,7 +314,7 @@ def _operation(schema: Schema, route: "Route", names: set[str]) -> Described:
     return operation
 
 
-def _done(route: "Route", names: set[str]) -> Described:
+def _done(route: Route, names: set[str]) -> Described:
     told = {200: "Done.", 201: "Made.", 202: "Stored; it will leave.", 204: "Done; there is nothing to show."}
     headers = ["RateLimit", "RateLimit-Policy"]
     if route.method == "GET" or (route.kind is not None and route.answers == route.kind.name):
@@ -342,7 +340,7 @@ def _done(route: "Route", names: set[str]) -> Described:
     return made
 
 
-def _header_parameters(route: "Route") -> list[Described]:
+def _header_parameters(route: Route) -> list[Described]:
     made = []
     if route.method != "GET":
         text = (
@@ -357,7 +355,7 @@ def _header_parameters(route: "Route") -> list[Described]:
     return made
 
 
-def _parameter(schema: Schema, route: "Route", name: str) -> Described:
+def _parameter(schema: Schema, route: Route, name: str) -> Described:
     if route.answers == "hits":
         return search.parameter(schema, name)
     parameter: Described = {"name": name, "in": "query"}

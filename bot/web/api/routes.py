@@ -1,63 +1,27 @@
 """Every route of the API, once: the router, the OpenAPI document and the tests read this table."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from bot.crm.timeline import KINDS as WITH_TIMELINE
 from bot.records.permissions import Action
-from bot.web.api import activities, describe, operations, records, rules, search, send, timeline, writes
-from bot.web.api.bodies import Body, Described
-from bot.web.api.call import Work
+from bot.web.api import (
+    activities,
+    describe,
+    flows,
+    operations,
+    records,
+    rules,
+    search,
+    send,
+    timeline,
+    writes,
+)
+from bot.web.api.bodies import Described
 from bot.web.api.kinds import KINDS, Kind
+from bot.web.api.route import Route
 
 ROOT = "/api/v1"
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One operation. `work` does it in one transaction; `answers` names the schema of what it returns."""
-
-    method: Method
-    path: str
-    work: Work
-    name: str
-    summary: str
-    answers: str
-    needs: tuple[Action, str] | None
-    """What the actor must be allowed to do, to which kind: also the scope that a limited key must have; None:
-    the work asks for itself."""
-    status: int = 200
-    kind: Kind | None = None
-    parameters: tuple[str, ...] = ()
-    body: Body | Described | None = None
-
-    @property
-    def guarded(self) -> bool:
-        """Whether `If-Match` keeps it from undoing somebody else's change."""
-        return self.method in ("PATCH", "DELETE")
-
-    @property
-    def scopes(self) -> list[str]:
-        """The scope that a limited key must have."""
-        if self.needs is None:
-            return []
-        action, entity = self.needs
-        return [f"{entity}:{'read' if action == 'read' else 'write'}"]
-
-    @property
-    def refuses(self) -> tuple[int, ...]:
-        """The statuses it may end with when it does not do its work."""
-        found = {400, 401, 403, 429, 500, 503}
-        if "{" in self.path or self.body is not None:
-            found.add(404)
-        if self.method != "GET":
-            found |= {409, 413, 415, 422}
-        if self.guarded:
-            found.add(412)
-        return tuple(sorted(found))
 
 
 def _of_kind(kind: Kind) -> Iterator[Route]:
@@ -303,6 +267,58 @@ _RULES = (
     ),
 )
 
+_FLOW = f"{ROOT}/flows"
+_CHANGE_FLOW: tuple[Action, str] = ("update", "flow_versions")
+_FLOWS = (
+    Route(
+        "POST",
+        _FLOW,
+        flows.post_draft,
+        "save_flow",
+        "Keep a flow's YAML as its draft, whatever is still wrong with it; there is one a flow.",
+        "flow_versions",
+        ("create", "flow_versions"),
+        body=flows.SOURCE,
+    ),
+    Route(
+        "POST",
+        f"{_FLOW}/check",
+        flows.post_check,
+        "check_flow",
+        "What keeps a flow from being published, and what is poor about it; nothing is written.",
+        "checked_flow",
+        ("read", "flow_versions"),
+        body=flows.SOURCE,
+    ),
+    Route(
+        "POST",
+        f"{_FLOW}/{{id}}/publish",
+        flows.post_publish,
+        "publish_flow",
+        "Serve this version from now on: a draft, or an earlier one again.",
+        "flow_versions",
+        _CHANGE_FLOW,
+    ),
+    Route(
+        "POST",
+        f"{_FLOW}/{{id}}/retire",
+        flows.post_retire,
+        "retire_flow",
+        "Serve the flow that ships again in the place of this one's, or none of its name.",
+        "flow_versions",
+        _CHANGE_FLOW,
+    ),
+    Route(
+        "GET",
+        f"{_FLOW}/review",
+        flows.get_review,
+        "review_flows",
+        "Flows that are taken for one another, weak examples, flows with too few.",
+        "flow_review",
+        _CHANGE_FLOW,
+    ),
+)
+
 _USER = f"{ROOT}/users/{{id}}"
 _STAFF = (
     Route(
@@ -366,5 +382,6 @@ ROUTES: tuple[Route, ...] = (
     *_STAFF,
     *_ACTIVITIES,
     *_RULES,
+    *_FLOWS,
     _SEARCH,
 )

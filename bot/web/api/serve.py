@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
+from bot.dialogs.understanding.review import review
 from bot.errors import Conflict, InvalidInput, TooMany
 from bot.records.actor import Actor
 from bot.records.replies import claim, keep
@@ -17,11 +17,9 @@ from bot.web.api.bodies import read_json, refuse_unknown
 from bot.web.api.call import Answer, Call, Work
 from bot.web.api.conditions import known
 from bot.web.api.limits import Limiter
+from bot.web.api.route import Route
 from bot.web.keys import APP
 from bot.web.pages.calendar import address_of
-
-if TYPE_CHECKING:
-    from bot.web.api.routes import Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMITER: web.AppKey[Limiter] = web.AppKey("api_limiter", Limiter)
@@ -32,7 +30,7 @@ _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
-def handler(route: "Route") -> Handler:
+def handler(route: Route) -> Handler:
     """What serves a route."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -50,6 +48,7 @@ def handler(route: "Route") -> Handler:
             body,
             request.headers.get("If-Match", "") if route.guarded else "",
             lambda value: address_of(app.settings.public_url, app.sign(value)),
+            lambda: review(app.understanding.model),
         )
         if route.method == "GET":
             answer = await app.store.read(_written, actor, route.work, call)
@@ -145,7 +144,7 @@ async def tell_limits(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(request.get(_LIMITS, {}))
 
 
-async def _body(request: web.Request, route: "Route") -> tuple[bytes, dict[str, object]]:
+async def _body(request: web.Request, route: Route) -> tuple[bytes, dict[str, object]]:
     """The body as it came, and checked as far as its description goes without the database."""
     if route.body is not None:
         raw, given = await read_json(request)

@@ -12,6 +12,8 @@ from bot.web.console import (
     parked,
     sign_in,
 )
+from bot.web.console.business import pages as business
+from bot.web.console.flows.pages import routes as flow_routes
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
 from bot.web.console.records.routes import routes as record_routes
 from bot.web.pages.site import install
@@ -64,8 +66,12 @@ def setup(web_app: web.Application) -> None:
             web.post("/console/articles", articles.save),
             web.get(f"/console/articles/{_ID}", articles.editor),
             web.post(f"/console/articles/{_ID}", articles.save),
+            web.get(business.PATH, business.business),
+            web.post(business.PATH, business.save),
+            web.post(f"{business.PATH}/draft", business.change),
             *_channels(),
             *record_routes(),
+            *flow_routes(),
             web.get("/console/notifications", notifications.notifications),
             web.post("/console/notifications/read", notifications.read_all),
             web.get("/console/bell", notifications.bell),

@@ -13,13 +13,14 @@ import jinja2
 import js_lib_htmx
 from aiohttp import web
 
+from bot.dialogs.drawing import STYLE as PICTURES
 from bot.errors import NotFound, SamvadError
+from bot.i18n import written_from_right
 from bot.web.keys import APP
 from bot.web.pages import times
 
 _WEB = Path(__file__).resolve().parent.parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx" / "htmx.min.js"
-_RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
 STAFF_LANGUAGES = ("en", "hi", "hi-Latn", "ur")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,6 +36,7 @@ class Assets:
             for path in sorted((_WEB / room / "static").iterdir()):
                 self._add(f"{room}/{path.name}", path)
         self._add("htmx.js", _HTMX)
+        self._add("flow.css", PICTURES)
         whole = b"".join(body for body, _, _ in self.files.values())
         self.digest = hashlib.sha256(whole).hexdigest()[:12]
 
@@ -92,7 +94,7 @@ async def _static(request: web.Request) -> web.Response:
 
 def direction(lang: str) -> str:
     """`rtl` for languages written from right to left, else `ltr`."""
-    return "rtl" if lang.split("-", 1)[0] in _RIGHT_TO_LEFT else "ltr"
+    return "rtl" if written_from_right(lang) else "ltr"
 
 
 def pick_language(request: web.Request, offered: tuple[str, ...]) -> str:

@@ -11,3 +11,4 @@ import "./lookup.js";
 import "./seek.js";
 import "./board.js";
 import "./rules.js";
+import "./flows.js";

@@ -1,0 +1,1 @@
+"""The page of the business: when customers may book, and with whom."""

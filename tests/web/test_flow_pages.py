@@ -1,4 +1,4 @@
-"""The pages of flows over plain HTTP: who may do what, what is refused and how, what works without a script."""
+"""The pages of flows over plain HTTP: who may do what, what is refused, what works without a script."""
 
 import html
 import re
@@ -140,7 +140,7 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     )
 
     async def says(**given: str) -> tuple[str, str]:
-        page = await admin.post("/console/flow-editor/try", 200, source=source, **given)
+        page = await admin.post("/console/flow-editor/try", 200, **{"source": source, **given})
         [state] = re.findall(r'name="state" value="([^"]*)"', page)
         return html.unescape(page), html.unescape(state)
 
@@ -148,6 +148,9 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     assert 'data-waits="description"' in page
     page, state = await says(state=state, say="The mixer does not start since Monday")
     assert "The mixer does not start since Monday" in page and "C-…" in page and "would be kept" in page
+    for name in shipped().keys() - {"stop", "start"}:
+        page, state = await says(source=shipped_source(name))
+        await says(source=shipped_source(name), state=state, say="1042")
     for odd in ("{", "[]", '{"frames": 3}', "null"):
         await says(state=odd, say="hello")
     now = site.app.store.read_now(

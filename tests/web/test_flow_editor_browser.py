@@ -114,6 +114,7 @@ def test_the_pages_of_flows_are_accessible_and_fit(site: Site, pages: Any, width
         "flows",
         "flows/book_appointment",
         "flows/book_appointment/edit",
+        "flow-editor/new",
         "flows/order_status?lang=ur",
     ):
         page.goto(f"{site.url}/console/{path}")

@@ -2,13 +2,14 @@
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 from bot.crm.flow_version import FLOW_VERSION
 from bot.dialogs.publishing import shipped, shipped_source
 from bot.ids import new_id
 from bot.records.actor import SYSTEM
-from tests.web.conftest import Site
+from tests.web.conftest import Site, Staff, running
 
 OWN = """name: {name}
 version: 1
@@ -160,3 +161,14 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     assert now == before
     page = await admin.post("/console/flow-editor/try", 200, source=source + "  - goto: nowhere\n")
     assert "Mend the errors first" in page
+
+
+async def test_examples_that_sound_like_another_flow_are_told(tmp_path: Path) -> None:
+    with running(tmp_path / "data", embeddings=False) as site:
+        admin = Staff(site)
+        assert (await admin.sign_in(site.user("admin"))).status == 200
+        told = {name: await admin.text(f"/console/flows/{name}") for name in shipped()}
+        await admin.http.close()
+    confused = [page for page in told.values() if "like those of" in page]
+    assert confused and all("<q dir" in page and "Worth a look" in page for page in confused)
+    assert any("told from all others" in page for page in told.values())

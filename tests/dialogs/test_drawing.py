@@ -1,7 +1,7 @@
 """The pictures of flows: nothing overlaps, nothing is left out, whatever the words are."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -143,3 +143,7 @@ def test_what_nobody_could_read_is_not_drawn() -> None:
     assert flow is not None
     with pytest.raises(InvalidInput):
         draw(flow, Flows({}), WORDS, "en")
+    ids = [str(number) for number in range(100)]
+    tangled = [(one, ids[number * 7 % 100]) for number, one in enumerate(ids) if number]
+    with pytest.raises(InvalidInput, match="tangled"):
+        lay_out(dict.fromkeys(ids, (10, 10)), [*pairwise(ids), *tangled])

@@ -85,7 +85,7 @@ def test_a_flow_is_written_mended_tried_published_and_spoken(site: Site, pages: 
     assert page.locator("#picture .is-waiting").get_attribute("data-step") == "day"
     page.fill("#say", "yesterday")
     page.keyboard.press("Enter")
-    page.locator(".talk .theirs", has_text="yesterday").wait_for()
+    page.locator(".talk .mine", has_text="yesterday").wait_for()
     assert page.locator("#trial-now .slots dd").count() == 0
     page.fill("#say", "tomorrow")
     page.keyboard.press("Enter")
@@ -114,6 +114,7 @@ def test_the_pages_of_flows_are_accessible_and_fit(site: Site, pages: Any, width
         "flows",
         "flows/book_appointment",
         "flows/book_appointment/edit",
+        "flow-editor/new",
         "flows/order_status?lang=ur",
     ):
         page.goto(f"{site.url}/console/{path}")

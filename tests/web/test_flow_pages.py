@@ -2,13 +2,14 @@
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 from bot.crm.flow_version import FLOW_VERSION
 from bot.dialogs.publishing import shipped, shipped_source
 from bot.ids import new_id
 from bot.records.actor import SYSTEM
-from tests.web.conftest import Site
+from tests.web.conftest import Site, Staff, running
 
 OWN = """name: {name}
 version: 1
@@ -140,7 +141,7 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     )
 
     async def says(**given: str) -> tuple[str, str]:
-        page = await admin.post("/console/flow-editor/try", 200, source=source, **given)
+        page = await admin.post("/console/flow-editor/try", 200, **{"source": source, **given})
         [state] = re.findall(r'name="state" value="([^"]*)"', page)
         return html.unescape(page), html.unescape(state)
 
@@ -148,6 +149,9 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     assert 'data-waits="description"' in page
     page, state = await says(state=state, say="The mixer does not start since Monday")
     assert "The mixer does not start since Monday" in page and "C-…" in page and "would be kept" in page
+    for name in shipped().keys() - {"stop", "start"}:
+        page, state = await says(source=shipped_source(name))
+        await says(source=shipped_source(name), state=state, say="1042")
     for odd in ("{", "[]", '{"frames": 3}', "null"):
         await says(state=odd, say="hello")
     now = site.app.store.read_now(
@@ -157,3 +161,14 @@ async def test_a_trial_is_a_conversation_that_leaves_nothing_behind(site: Site, 
     assert now == before
     page = await admin.post("/console/flow-editor/try", 200, source=source + "  - goto: nowhere\n")
     assert "Mend the errors first" in page
+
+
+async def test_examples_that_sound_like_another_flow_are_told(tmp_path: Path) -> None:
+    with running(tmp_path / "data", embeddings=False) as site:
+        admin = Staff(site)
+        assert (await admin.sign_in(site.user("admin"))).status == 200
+        told = {name: await admin.text(f"/console/flows/{name}") for name in shipped()}
+        await admin.http.close()
+    confused = [page for page in told.values() if "like those of" in page]
+    assert confused and all("<q dir" in page and "Worth a look" in page for page in confused)
+    assert any("told from all others" in page for page in told.values())

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from bot.errors import InvalidInput
+
 GAP, APART, LANE = 34.0, 28.0, 14.0
 """Between rows, between neighbours, and how wide the lane is that an arrow keeps in a row it passes."""
 _SWEEPS = 12
+MOST = 1200
+"""Boxes and lanes that are still laid out, within half a second: nobody could read more."""
 
 Arrow = tuple[str, str]
 
@@ -43,9 +47,11 @@ class Laid:
 
 def lay_out(sizes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], mirror: bool = False) -> Laid:
     """Lay out boxes (id -> width, height) and arrows between different ones; `mirror` for who reads from the
-    right. An arrow that closes a circle goes up beside it."""
+    right. An arrow that closes a circle goes up beside it. Raises InvalidInput for what is too tangled."""
     back = _closing(sizes, arrows)
     rows = _rows(sizes, [arrow for arrow in arrows if arrow not in back])
+    if len(sizes) + sum(abs(rows[end] - rows[start]) for start, end in arrows) > MOST:
+        raise InvalidInput("This is too large and too tangled to be drawn; call other flows from it")
     cells = {id: _Cell(rows[id], width) for id, (width, _) in sizes.items()}
     lanes = [_lanes(cells, arrow, arrow in back) for arrow in arrows]
     grid = _ordered([*cells.values(), *(lane for one in lanes for lane in one)])
@@ -152,7 +158,7 @@ def _columns(grid: Sequence[Sequence[_Cell]]) -> None:
     """Move cells sideways to where they stand under and over what they are tied to."""
     for row in grid:
         _settle(row, [0.0] * len(row))
-    for sweep in range(_SWEEPS * 4):
+    for sweep in range(_SWEEPS * 3):
         for row in grid if sweep % 2 == 0 else reversed(grid):
             _settle(row, [_wish(cell, sweep) for cell in row])
 

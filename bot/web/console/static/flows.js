@@ -72,6 +72,15 @@ function keys(event) {
   text.dataset.leave = event.key === "Escape" ? "1" : "";
 }
 
+/** A picture wider than its frame is seen from where it begins. */
+function centre() {
+  for (const frame of document.querySelectorAll(".picture")) {
+    const start = frame.querySelector(".start rect")?.getBoundingClientRect();
+    const seen = frame.getBoundingClientRect();
+    if (start) frame.scrollLeft += start.left + start.width / 2 - seen.left - seen.width / 2;
+  }
+}
+
 let kept = "";
 function ready() {
   const box = editor();
@@ -128,4 +137,5 @@ document.addEventListener("htmx:afterSettle", () => {
   talk.scrollTop = talk.scrollHeight;
 });
 ready();
+centre();
 if (editor()) paint();

@@ -88,6 +88,10 @@ class App:
         self.understanding.learn(flows, model)
         self.runtime.flows = flows
 
+    async def stale(self) -> bool:
+        """Whether other flows are in force than those served: the notice was lost while the bus was away."""
+        return dict(await self.store.aside(partial(_read_flows, self.store))) != dict(self.runtime.flows)
+
     async def learned(self) -> None:
         """Serve the flows in use with their whole model, if it was trained meanwhile."""
         flows: Flows = self.runtime.flows
@@ -321,7 +325,7 @@ async def _watch_flows(app: App) -> None:
     async for notice in app.bus.listen(at_once=True):
         if notice is None or notice.topic in (PUBLISHED, LEARNED):
             try:
-                if notice is not None and notice.topic == PUBLISHED:
+                if await app.stale() if notice is None else notice.topic == PUBLISHED:
                     await app.flows_changed()
                 else:
                     await app.learned()

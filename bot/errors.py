@@ -191,7 +191,8 @@ class ChannelRetryable(ChannelError):
 
 
 class ChannelRejected(ChannelError):
-    """The provider will never accept it; `reason` is a sentence an agent can act on."""
+    """The provider will never accept it; `reason` is a sentence an agent can act on. Of a file that is too
+    large `data["limit"]` tells how many bytes it may have."""
 
     code = "channel_rejected"
 

@@ -130,7 +130,7 @@ class Graph:
             async for chunk in response.content.iter_chunked(65_536):
                 taken += len(chunk)
                 if taken > limit:
-                    raise ChannelRejected(f"The file is larger than {limit // _MB} MB.")
+                    raise ChannelRejected(f"The file is larger than {limit // _MB} MB.", limit=limit)
                 yield chunk
 
     @asynccontextmanager

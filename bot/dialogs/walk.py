@@ -18,9 +18,9 @@ def stuck(flow: Flow, flows: Flows) -> Iterator[tuple[str, str]]:
         if not isinstance(step, Collect | Confirm):
             continue
         for frames in _waiting(flow, step.id, flows):
-            if not _leaves(frames, flows, Cancel()):
+            if not leaves(frames, flows, Cancel()):
                 yield step.id, f"`cancel` does not leave this question within {TURNS} turns"
-            if not _leaves(frames, flows, Handoff()):
+            if not leaves(frames, flows, Handoff()):
                 yield step.id, f"asking for a person does not reach one within {TURNS} turns"
 
 
@@ -36,7 +36,8 @@ def _waiting(flow: Flow, step: str, flows: Flows) -> Iterator[list[Frame]]:
                 ]
 
 
-def _leaves(frames: list[Frame], flows: Flows, command: Command) -> bool:
+def leaves(frames: list[Frame], flows: Flows, command: Command) -> bool:
+    """Whether a command, said again and again, leads out of the running flows, or to a person, in time."""
     state: Any = {"frames": [frame.to_json() for frame in frames]}
     for _ in range(TURNS):
         plan = _play(state, flows, command)

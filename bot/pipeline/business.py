@@ -46,9 +46,18 @@ def _about_to_write(tx: Tx, conversation: Record) -> bool:
 
 def write_first(tx: Tx, conversation: Record, text: str) -> str:
     """Put a text into the conversation's lane; returns the id its message will have."""
+    return _write(tx, conversation, text, "nudge")
+
+
+def answer_late(tx: Tx, conversation: Record, text: str) -> str:
+    """The same, of what the customer's own message is answered with after its turn: at any hour."""
+    return _write(tx, conversation, text, "late_answer")
+
+
+def _write(tx: Tx, conversation: Record, text: str, kind: str) -> str:
     message_id = new_id()
     payload = {"message_id": message_id, "conversation_id": conversation["id"], "text": text}
     account, lane_id = conversation["channel_account_id"], conversation["lane_id"]
-    inbox.append(tx, [inbox.NewEvent(account, f"nudge:{message_id}", "nudge", payload, lane_id)])
+    inbox.append(tx, [inbox.NewEvent(account, f"{kind}:{message_id}", kind, payload, lane_id)])
     tx.notify("lane", lane_id)
     return message_id

@@ -20,6 +20,8 @@ from bot.logs import logger
 from bot.media import MAX_BYTES
 from bot.media.fitting import playable
 from bot.messages import InboundMessage, OutboundMessage
+from bot.pipeline.business import answer_late
+from bot.pipeline.load import read_conversation
 from bot.pipeline.payloads import media_from_json, media_to_json
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -99,7 +101,7 @@ class Files:
             except SamvadError as error:
                 _log.warning("file_not_fetched", message_id=message_id, error=explain(error))
                 return
-            await self._runtime.store.run(_kept, SYSTEM, message_id, kept)
+            await self._runtime.store.run(_kept, SYSTEM, self._runtime, message_id, kept)
 
     async def _keep(self, row: Record, one: Mapping[str, Any]) -> dict[str, Any]:
         if not is_remote(one["ref"]):
@@ -111,8 +113,8 @@ class Files:
         stream = source.fetch_media(media)
         try:
             ref = await self._runtime.media.put_stream(stream, limit.max_bytes if limit else MAX_BYTES)
-        except (ChannelRejected, TooLarge):
-            return {**one, "lost": True}
+        except (ChannelRejected, TooLarge) as error:
+            return {**one, "lost": True, **({"too_large": True} if "limit" in error.data else {})}
         size = self._runtime.media.path(ref).stat().st_size
         kept = {**one, "ref": ref, "size": size}
         if (heard := await playable(self._runtime.media, media_from_json(kept))) is not None:
@@ -150,7 +152,7 @@ def _message(tx: Tx, message_id: str) -> Record | None:
     )
 
 
-def _kept(tx: Tx, message_id: str, media: list[dict[str, Any]]) -> None:
+def _kept(tx: Tx, runtime: Runtime, message_id: str, media: list[dict[str, Any]]) -> None:
     # Read anew: what is known of a message may have changed while its file was under way.
     row = tx.row(sa.select(messages).where(messages.c.id == message_id).with_for_update())
     if row is None:
@@ -160,6 +162,19 @@ def _kept(tx: Tx, message_id: str, media: list[dict[str, Any]]) -> None:
         return
     extra = {**(row["extra"] or {}), "media": media}
     extra["version"] = extra.get("version", 0) + 1
+    told = any(one.get("too_large") for one in (row["extra"] or {}).get("media", ()))
     tx.execute(messages.update().where(messages.c.id == message_id).values(extra=extra))
+    if not told and any(one.get("too_large") for one in media):
+        _tell_too_large(tx, runtime, row["conversation_id"])
     cancel_timer(tx, TIMER, message_id)
     tx.notify("message", row["conversation_id"])
+
+
+def _tell_too_large(tx: Tx, runtime: Runtime, conversation_id: str) -> None:
+    """The provider did not say how large the file is, so that the turn could not tell its sender. Where a
+    person has the conversation, they see it."""
+    conversation = read_conversation(tx, conversation_id)
+    if conversation is None or conversation["owner"] != "bot":
+        return
+    lang = conversation["lang"] or runtime.profile.languages[0]
+    answer_late(tx, conversation, runtime.words.say("media.too_large", lang, conversation["channel"]))

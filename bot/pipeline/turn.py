@@ -39,7 +39,12 @@ EARLIER = 6
 """Lines of the conversation that a language model reads before a message."""
 _ONLINE_CACHE_S = 5.0
 _ADDRESSES_CACHE_S, _ADDRESSES_CACHE = 60.0, 20_000
-_PURPOSES: dict[str, gate.Purpose] = {"reply": "staff", "nudge": "business", "code": "answer"}
+_PURPOSES: dict[str, gate.Purpose] = {
+    "reply": "staff",
+    "nudge": "business",
+    "code": "answer",
+    "late_answer": "answer",
+}
 """What is sent, by the kind of its event: a code answers somebody who asked for it just now."""
 Addresses = tuple[tuple[str, str, bool], ...]
 """(kind, value, verified) of a contact's identities."""
@@ -69,7 +74,7 @@ class Turns:
         kind = batch[0]["kind"]
         if kind == "message":
             return await self._customer(state, batch, more, thought)
-        if kind in ("reply", "nudge", "code"):
+        if kind in _PURPOSES:
             return await self._outgoing(state, batch[0], more)
         if kind == "call":
             said = (self._said(state, batch[0]),)
@@ -101,6 +106,8 @@ class Turns:
             if thought.understood is None:
                 thought.understood = await self._runtime.understand(turn)
                 metrics.UNDERSTOOD.labels(thought.understood.source, thought.understood.lang).inc()
+                if thought.understood.abusive:
+                    metrics.ABUSE.labels(thought.understood.lang).inc()
             thought.rows.clear()
             plan = await self._decide(state, turn, thought)
         if any(isinstance(write, AddIdentity) for write in plan.writes):

@@ -6,10 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import cli
+from bot.dialogs.commands import Cancel, Chitchat, Handoff
 from bot.dialogs.flows import Flows, load_flows
 from bot.dialogs.flows.model import Collect, Confirm
 from bot.dialogs.lint import lint
-from bot.dialogs.walk import stuck
+from bot.dialogs.state import Frame
+from bot.dialogs.walk import leaves, stuck
 
 HEAD = "name: odd\nversion: 1\ndescription: d\n"
 
@@ -22,6 +24,12 @@ def test_two_turns_lead_out_of_every_question_that_ships(flows: Flows) -> None:
     asking = (Collect, Confirm)
     assert sum(isinstance(step, asking) for flow in flows.values() for step in flow.steps) > 10
     assert [found for flow in flows.values() for found in stuck(flow, flows)] == []
+
+
+def test_the_walk_sees_when_a_command_does_not_lead_out(flows: Flows) -> None:
+    waits = [Frame("capture_lead", flows["capture_lead"].version, "need")]
+    assert leaves(waits, flows, Cancel()) and leaves(waits, flows, Handoff())
+    assert not leaves(waits, flows, Chitchat("thanks")), "courtesy is answered, and the question asked again"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.app import open_store
 from bot.crm.flow_version import FLOW_VERSION
 from bot.crm.user import actor_by_id, add_user
 from bot.dialogs.publishing import check_source, publish, retire, save_draft, served, shipped
@@ -110,3 +111,19 @@ async def test_a_running_process_serves_what_is_published_without_a_restart(tmp_
                 break
             await asyncio.sleep(0.02)
         assert "visit" in app.runtime.flows
+
+
+async def test_a_publication_whose_notice_was_lost_is_caught_up_with(tmp_path: Path) -> None:
+    async with samvad(tmp_path, articles=False, redis_url="redis://127.0.0.1:1/0") as world:
+        elsewhere = open_store(world.app.settings)  # another process, that nobody hears
+        try:
+            draft = elsewhere.write_now(save_draft, SYSTEM, OWN)
+            elsewhere.write_now(publish, SYSTEM, draft)
+        finally:
+            elsewhere.close()
+        for _ in range(1000):
+            if "visit" in world.app.runtime.flows:
+                break
+            await asyncio.sleep(0.02)
+        assert "visit" in world.app.runtime.flows
+        assert not await world.app.stale()

@@ -24,7 +24,7 @@ from bot.dialogs.commands import (
     SetSlot,
     StartFlow,
 )
-from bot.dialogs.flows import load_flows
+from bot.dialogs.flows import Confirm, load_flows
 from bot.dialogs.state import DialogState, Frame
 from bot.dialogs.turn import Business, Customer, Line, Turn
 from bot.dialogs.understanding import Model, Understanding
@@ -270,3 +270,18 @@ async def test_a_model_that_obeys_an_injection_gets_nowhere(
     found = await understand(text)
     assert found.source != "llm"
     assert not any(isinstance(command, OptOut | Affirm) for command in found.commands)
+
+
+async def test_the_model_is_told_that_a_yes_is_waited_for(
+    emulator: LLMEmulator, understand: Callable[..., Any], learned: Any
+) -> None:
+    emulator.answer = said({"command": "affirm"})
+    flow = learned[0]["return_item"]
+    confirm = next(step for step in flow.steps if isinstance(step, Confirm))
+    slots = {"order_number": "SO-1", "reason": "damaged", "wish": "refund"}
+    waiting = Frame("return_item", flow.version, confirm.id, slots, [], list(slots))
+    assert (await understand(ODD, waiting)).commands == (Affirm(),)
+    assert "waits for affirm or deny" in str(emulator.requests[-1]["messages"])
+    asking = Frame("return_item", flow.version, "reason", {"order_number": "SO-1"}, [], ["order_number"])
+    await understand(ODD, asking)
+    assert "waits for affirm or deny" not in str(emulator.requests[-1]["messages"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.notices import Notice
 from bot.pipeline.timers import fire
 from bot.records import timer
 from bot.records.actor import SYSTEM
@@ -57,6 +58,27 @@ async def test_a_picture_is_fetched_and_kept(scene: tuple[World, WhatsAppEmulato
     assert world.app.media.path(kept["ref"]).read_bytes() == PICTURE
     assert (message["text"], kept["size"]) == ("Look at this dent", len(PICTURE))
     assert await world.app.store.read(_timers, SYSTEM) == []
+
+
+async def test_a_file_that_proves_too_large_is_told_of_once(scene: tuple[World, WhatsAppEmulator]) -> None:
+    world, emulator = scene
+    emulator.files["pic"] = PICTURE + bytes(6 * 1024 * 1024)
+    await _send_picture(emulator, "pic")
+    (message,) = await world.api.until(
+        "messages",
+        lambda rows: rows and rows[0]["extra"]["media"][0].get("lost"),
+        where="direction = inbound",
+    )
+    assert message["extra"]["media"][0]["too_large"]
+    said = await emulator.wait_reply(SENDER, 2)
+    assert sum("too large" in one for one in said) == 1
+    version = message["extra"]["version"]
+    world.app.bus.post([Notice("media", message["id"])])  # asked for again
+    await world.api.until(
+        "messages", lambda rows: rows[0]["extra"]["version"] > version, where="direction = inbound"
+    )
+    await world.settled()
+    assert len(await emulator.replies(SENDER)) == len(said)
 
 
 async def test_what_could_not_be_fetched_is_asked_for_again(scene: tuple[World, WhatsAppEmulator]) -> None:

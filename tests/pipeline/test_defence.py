@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot import metrics
 from tests.support.world import customer_of
 
 SENDER, OTHER = "919876500001", "919876500002"
@@ -55,3 +56,31 @@ async def test_what_is_too_long_is_cut_and_told(tmp_path: Path) -> None:
         [row] = [row for row in await world.api.rows("messages") if row["direction"] == "inbound"]
         assert len(row["text"]) == 1000
         assert "very long" in "\n".join(await customer.replies(SENDER))
+
+
+async def test_many_senders_at_once_are_one_flood_of_the_account(tmp_path: Path) -> None:
+    async with customer_of("whatsapp", tmp_path / "data", flood_account=3) as (world, customer, _):
+        for number in range(5):
+            await customer.say("hello", sender=f"91987650010{number}")
+            await world.settled()
+        replies = [await customer.replies(f"91987650010{number}") for number in range(5)]
+        assert all("assistant" in one[0] for one in replies[:3]), replies
+        assert all("assistant" not in one[0] and len(one) == 1 for one in replies[3:]), replies
+        await customer.say("hello again", sender="919876500104")
+        await world.settled()
+        assert len(await customer.replies("919876500104")) == 1, "it was told once"
+
+
+async def test_abuse_is_counted_once_a_turn(tmp_path: Path) -> None:
+    async with customer_of("whatsapp", tmp_path / "data") as (world, customer, _):
+        before = _abuse()
+        await customer.say("you idiot", sender=SENDER)
+        await customer.say("my fridge leaks", sender=OTHER)
+        await world.settled()
+        assert _abuse() == before + 1
+
+
+def _abuse() -> float:
+    return sum(
+        sample.value for sample in metrics.ABUSE.collect()[0].samples if sample.name.endswith("_total")
+    )

@@ -226,7 +226,7 @@ class Telegram:
                 async for chunk in response.aiter_bytes(65_536):
                     taken += len(chunk)
                     if taken > _DOWNLOAD:
-                        raise ChannelRejected("The file is larger than 20 MB.")
+                        raise ChannelRejected("The file is larger than 20 MB.", limit=20 * 1024 * 1024)
                     yield chunk
         except httpx.HTTPError as error:
             raise ChannelRetryable(f"Telegram did not give the file: {type(error).__name__}") from error

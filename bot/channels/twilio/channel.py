@@ -258,7 +258,8 @@ class Twilio:
                 async for chunk in response.content.iter_chunked(65_536):
                     taken += len(chunk)
                     if taken > _FILE_LIMIT:
-                        raise ChannelRejected(f"The file is larger than {_FILE_LIMIT // _MB} MB.")
+                        told = f"The file is larger than {_FILE_LIMIT // _MB} MB."
+                        raise ChannelRejected(told, limit=_FILE_LIMIT)
                     yield chunk
         except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
             raise ChannelRetryable(f"Twilio did not send the file: {type(error).__name__}") from error

@@ -85,6 +85,7 @@ def _shown(reading: Reading, nearest: tuple[tuple[str, str, float], ...]) -> dic
         "nearest": [{"text": text[:SHOWN], "label": label or "not_understood"} for text, label, _ in nearest],
         "running": frame.flow if frame else "",
         "awaited": step.slot if step else "",
+        "confirming": reading.state.confirming(reading.flows) is not None,
         "choices": [value for value, _, _ in choices(step, slots, reading.turn)] if step else [],
         "known": [
             {"name": slot, "value": str(slots[slot])[:SHOWN]}

@@ -48,7 +48,7 @@ class Fit:
 def fit(step: Collect, value: Any, slots: Mapping[str, Any], turn: Turn, lang: str) -> Fit:
     """Read an answer and hold it against the question's limits."""
     if step.digits:
-        return _of_digits(value, step.digits)
+        return Fit(value) if value in step.choices else _of_digits(value, step.digits)
     accepted = accept(step, value, slots, turn)
     if accepted is None:
         return _telephone(value, turn) if step.type in ("phone", "contact") else Fit()

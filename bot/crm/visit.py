@@ -105,7 +105,7 @@ def read_calendar(tx: Tx, since: datetime, until: datetime, besides: str | None 
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """`why` the wanted time cannot be had ("" where it can, or none was wanted); `times` that can."""
+    """`why` the wanted time or day cannot be had ("" where it can, or none was wanted); `times` that can."""
 
     why: Why
     times: tuple[datetime, ...]
@@ -123,11 +123,13 @@ def free_times(
     """Free times: the nearest to the wanted one where that cannot be had, else the first, of a day where one
     is named and has any. `calls`: the team rings somebody up, which takes no place in the calendar."""
     rules = read_rules(tx)
-    first = max(day or tx.now.astimezone(rules.hours.zone).date(), tx.now.astimezone(rules.hours.zone).date())
-    if wanted is not None:
-        near = wanted.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2)
-        last = (tx.now + AHEAD).astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS - 1)
-        first = max(first, min(near, last))
+    today, end_of_all = (at.astimezone(rules.hours.zone).date() for at in (tx.now, tx.now + AHEAD))
+    first = day if day is not None and today <= day <= end_of_all else today
+    # What was said may be any day of any calendar: reckoned is from the nearest that can be booked.
+    near = min(max(wanted, tx.now), tx.now + AHEAD) if wanted is not None else None
+    if near is not None:
+        around = near.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2)
+        first = max(first, min(around, end_of_all - timedelta(days=OFFERED_DAYS - 1)))
     begin = datetime.combine(first, datetime.min.time(), rules.hours.zone)
     end = begin + timedelta(days=OFFERED_DAYS)
     if calls:
@@ -135,12 +137,15 @@ def free_times(
         calendar = Calendar(rules, (), ())
     else:
         calendar = read_calendar(tx, begin, end, besides)
-    why = _why_not(calendar, wanted, tx.now) if wanted is not None else ""
+    why: Why = "past" if day is not None and day < today else ""
+    why = "too_far" if day is not None and day > end_of_all else why
+    if wanted is not None:
+        why = _why_not(calendar, wanted, tx.now)
     if wanted is not None and not why:
         return FreeTimes("", (wanted,))
     free = list(_grid(calendar, first, tx.now))
-    if wanted is not None:
-        free = sorted(sorted(free, key=lambda moment: (abs(moment - wanted), moment))[:count])
+    if near is not None:
+        free = sorted(sorted(free, key=lambda moment: (abs(moment - near), moment))[:count])
     elif day is not None and (of_day := [moment for moment in free if moment.date() == day]):
         free = _spread(of_day, count)
     else:

@@ -20,7 +20,7 @@ class FindFreeTimes:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """`why` the wanted time cannot be had, "" where it can; `times`: it alone, or a few that are free."""
+    """`why` the wanted time or day cannot be had, "" where it can; `times`: it alone, or a few that are free."""
 
     why: Why = ""
     times: tuple[datetime, ...] = ()

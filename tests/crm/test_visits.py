@@ -1,7 +1,7 @@
 """The business's calendar: opening hours, free times, two customers who want the same one, one-time codes."""
 
 import threading
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -112,6 +112,23 @@ async def test_a_wanted_time_is_looked_at(store: Store, office: Store, wanted: d
     found = await store.read(free, BOT, wanted=wanted)
     assert found.why == why
     assert found.times == (wanted,) if not why else wanted not in found.times and len(found.times) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"wanted": datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))}, "too_far"),
+        ({"wanted": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, "past"),
+        ({"day": date.max}, "too_far"),
+        ({"day": date.min}, "past"),
+    ],
+)
+async def test_no_day_is_too_far_to_be_answered(
+    store: Store, office: Store, given: dict[str, Any], why: str
+) -> None:
+    for calls in (False, True):
+        found = await store.read(free, BOT, **given, calls=calls)
+        assert (found.why, len(found.times)) == (why, 3)
 
 
 async def test_the_nearest_are_offered_and_what_is_taken_is_not(store: Store, office: Store) -> None:

@@ -27,8 +27,11 @@ def offer_times(context: Context) -> Generator[Need, Any, Outcome]:
     if context.slots.get("starts_at") or day is None or context.slots.get("times_of") == day.isoformat():
         return Outcome()
     found: Times = yield FindFreeTimes(day=day, besides=str(context.slots.get("visit_id") or ""))
-    slots = {"times": as_choices(found.times, context), "times_of": day.isoformat()}
-    return Outcome(slots=slots)
+    slots: dict[str, Any] = {"times": as_choices(found.times, context), "times_of": day.isoformat()}
+    if not found.why:
+        return Outcome(slots=slots)
+    says = (Say(f"visit.why.{found.why}", {"time": day_words(day, context.lang)}),)
+    return Outcome(says, slots={**slots, "day": None})
 
 
 def check_time(context: Context) -> Generator[Need, Any, Outcome]:
@@ -40,17 +43,18 @@ def check_time(context: Context) -> Generator[Need, Any, Outcome]:
 def look(
     context: Context, slot: str, *, besides: str = "", calls: bool = False
 ) -> Generator[Need, Any, tuple[Outcome, datetime | None]]:
-    """Look the time of a slot up: the outcome to say, and the moment where it can be had."""
+    """Look the time of a slot up: the outcome to say, and the moment where it can be had. A visit is told in
+    the business's zone, where it takes place; with `calls` in the contact's, who is rung there."""
     wanted = _moment(context.slots.get(slot))
     if wanted is None:
         return Outcome(slots={"time_free": False}), None
     found: Times = yield FindFreeTimes(wanted=wanted, besides=besides, calls=calls)
     if not found.why:
-        return Outcome(slots={"time_free": True, "time": _words(wanted, context)}), wanted
+        return Outcome(slots={"time_free": True, "time": _words(wanted, context, calls)}), wanted
     reason = "call" if calls and found.why == "closed" else found.why
-    says = (Say(f"visit.why.{reason}", {"time": _words(wanted, context)}),)
-    of_day = wanted.astimezone(zone_of(context.turn)).date().isoformat()
-    times = {"times": as_choices(found.times, context), "times_of": of_day, "day": of_day}
+    says = (Say(f"visit.why.{reason}", {"time": _words(wanted, context, calls)}),)
+    of_day = _there(wanted, context, calls).date().isoformat()
+    times = {"times": as_choices(found.times, context, calls), "times_of": of_day, "day": of_day}
     return Outcome(says, slots={"time_free": False, **times}), None
 
 
@@ -102,16 +106,24 @@ def call_off_visit(context: Context) -> Generator[Need, Any, Outcome]:
     return Outcome((said,), (CallOffVisit(visit.id, visit.version),))
 
 
-def as_choices(times: tuple[datetime, ...], context: Context) -> list[list[str]]:
-    """Moments as `choices_from` takes them: (value, title)."""
-    zone = zone_of(context.turn)
-    return [
-        [moment.astimezone(zone).isoformat(timespec="minutes"), _words(moment, context)] for moment in times
-    ]
+def as_choices(times: tuple[datetime, ...], context: Context, calls: bool = False) -> list[list[str]]:
+    """Moments as `choices_from` takes them: (value, title), too short to name the zone."""
+    local = [_there(moment, context, calls) for moment in times]
+    return [[moment.isoformat(timespec="minutes"), moment_words(moment, context.lang)] for moment in local]
 
 
-def _words(moment: datetime, context: Context) -> str:
-    return moment_words(moment.astimezone(zone_of(context.turn)), context.lang)
+def _words(moment: datetime, context: Context, calls: bool = False) -> str:
+    abroad = calls and zone_of(context.turn) != zone_of(context.turn, ours=True)
+    return moment_words(_there(moment, context, calls), context.lang, zone=abroad)
+
+
+def _there(moment: datetime, context: Context, calls: bool) -> datetime:
+    """By the clock that counts: ours, or for a call the contact's. The first and last days of the calendar
+    have no time in other zones; they stay as they were said."""
+    try:
+        return moment.astimezone(zone_of(context.turn, ours=not calls))
+    except OverflowError:
+        return moment
 
 
 def _moment(value: Any) -> datetime | None:

@@ -183,7 +183,7 @@ async def test_a_visit_is_reminded_of_a_day_and_an_hour_before_but_not_after_sto
 
 async def test_an_order_is_told_after_the_code_that_its_owner_received(shop: Shop) -> None:
     asked = await shop.says("asha", "where is my order ORD-1042")
-    assert "••••00077" in asked and OWNER not in asked and "Mixer" not in asked
+    assert "on the order" in asked and "00077" not in asked and "Mixer" not in asked
     (sent,) = await shop.codes()
     assert "Tries left: 4" in await shop.says("asha", "000000" if sent != "000000" else "111111")
     told = await shop.says("asha", sent)
@@ -204,9 +204,7 @@ async def test_an_order_is_told_after_the_code_that_its_owner_received(shop: Sho
 async def test_an_order_that_is_not_there_looks_like_one_that_is(shop: Shop) -> None:
     there = await shop.says("asha", "where is my order ORD-1042")
     nowhere = await shop.says("bala", "where is my order ORD-9999")
-    hide = re.compile(r"••••\d{5}")
-    assert hide.sub("", there) == hide.sub("", nowhere) and hide.search(nowhere)
-    assert hide.findall(nowhere) == hide.findall(await shop.says("chand", "where is my order ORD-9999"))
+    assert there == nowhere and "on the order" in nowhere
     for left in (4, 3, 2, 1):
         assert f"Tries left: {left}" in await shop.says("bala", "123456")
     assert "not valid" in await shop.says("bala", "123456")
@@ -215,8 +213,8 @@ async def test_an_order_that_is_not_there_looks_like_one_that_is(shop: Shop) -> 
 
 async def test_three_codes_an_hour_go_to_one_address(shop: Shop) -> None:
     for who in ("a", "b", "c"):
-        assert "••••" in await shop.says(who, "where is my order ORD-1042")
-    assert "three codes" in await shop.says("d", "where is my order ORD-1042")
+        assert "on the order" in await shop.says(who, "where is my order ORD-1042")
+    assert "a few codes" in await shop.says("d", "where is my order ORD-1042")
     assert len(await shop.codes()) == 3
 
 
@@ -230,7 +228,7 @@ async def test_an_order_system_that_is_down_is_said_so(shop: Shop) -> None:
     shop.orders.fail_next(2, status=500)
     down = await shop.says("asha", "where is my order ORD-1042")
     assert "does not answer" in down
-    assert "••••" in await shop.says("asha", "where is my order ORD-1042")
+    assert "on the order" in await shop.says("asha", "where is my order ORD-1042")
 
 
 # --- cases, calls, feedback ------------------------------------------------------------------------

@@ -85,19 +85,23 @@ def _answer(
     turn: Turn,
     contact_id: str | None,
     conversation_id: str | None,
-    asked: tuple[str, Order | None, tuple[Address, ...]],
+    of: tuple[str, Order | None, tuple[Address, ...]],
 ) -> OrderAnswer:
-    number, order, addresses = asked
+    number, order, addresses = of
     matter = runtime.tokens.digest(row_of(number))
     theirs = bool(set(addresses) & _proved_by_channel(tx, turn, contact_id))
     theirs = theirs or (conversation_id is not None and code.is_proved(tx, conversation_id, matter))
     if order is not None and theirs:
         return OrderAnswer("shown", _view(order))
     way = _way(tx, runtime, addresses)
-    left = max(0, code.AN_HOURS_CODES - code.sent_lately(tx, _digest_of(runtime.tokens, number, way)))
+    left = code.AN_HOURS_CODES - code.sent_lately(tx, _digest_of(runtime.tokens, number, way))
+    if contact_id is not None:
+        theirs_too = sa.select(CONVERSATION.table.c.id).where(CONVERSATION.table.c.contact_id == contact_id)
+        asked = code.asked_lately(tx, tx.execute(theirs_too).scalars().all())
+        left = min(left, code.AN_HOURS_REQUESTS - asked)
     # What the business can send on at all: of one order's address nothing is told by it.
     reachable = any(_account(runtime, channel) for channel in ("sms", "whatsapp", "email"))
-    return OrderAnswer("hidden", None, left, reachable)
+    return OrderAnswer("hidden", None, max(0, left), reachable)
 
 
 def _view(order: Order) -> OrderView:

@@ -311,6 +311,20 @@ async def test_codes_are_few_short_lived_and_used_once(store: Store) -> None:
     assert await store.read(lambda tx: tx.rows(sa.select(code.codes)), SYSTEM) == []
 
 
+async def test_one_customer_has_few_codes_sent_to_however_many_addresses(store: Store) -> None:
+    def keep(tx: Tx, address: str, conversation_id: str = CONVERSATION, hours: int = 0) -> int:
+        tx.now = MONDAY + timedelta(hours=hours)
+        code.keep_code(tx, conversation_id, address, address, new_id(), "digest")
+        return code.asked_lately(tx, [conversation_id, new_id()])
+
+    for count in range(code.AN_HOURS_REQUESTS):
+        assert await store.run(keep, BOT, f"address {count}") == count + 1
+    with pytest.raises(VersionConflict):
+        await store.run(keep, BOT, "one more")
+    assert await store.run(keep, BOT, "one more", new_id()) == 1
+    assert await store.run(keep, BOT, "one more", CONVERSATION, 2) == 1
+
+
 def _at(tx: Tx, moment: datetime) -> Tx:
     tx.now = moment
     return tx

@@ -19,6 +19,7 @@ from bot.conversations.outbox import outbox
 from bot.crm import code, visit
 from bot.crm.contact import add_contact
 from bot.crm.user import add_user
+from bot.ids import new_id
 from bot.pipeline.timers import fire
 from bot.records import timer
 from bot.records.actor import BOT, SYSTEM
@@ -216,6 +217,19 @@ async def test_three_codes_an_hour_go_to_one_address(shop: Shop) -> None:
         assert "on the order" in await shop.says(who, "where is my order ORD-1042")
     assert "a few codes" in await shop.says("d", "where is my order ORD-1042")
     assert len(await shop.codes()) == 3
+
+
+async def test_five_codes_an_hour_are_sent_for_one_customer(shop: Shop) -> None:
+    await shop.says("asha", "hello")
+    (conversation,) = await shop.rows("conversations")
+
+    def before(tx: Tx) -> None:
+        for number in range(code.AN_HOURS_REQUESTS):
+            code.keep_code(tx, conversation["id"], f"order {number}", f"address {number}", new_id(), "digest")
+
+    await shop.world.app.store.run(before, BOT)
+    assert "a few codes" in await shop.says("asha", "where is my order ORD-1042")
+    assert await shop.codes() == []
 
 
 async def test_whoever_writes_from_the_number_on_the_order_needs_no_code(shop: Shop) -> None:

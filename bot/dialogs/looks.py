@@ -65,7 +65,7 @@ class OrderAnswer:
 
     off: there is no order system; on: there is (an empty number was asked for); down: it does not answer;
     hidden: nobody proved that it is theirs, or there is no such order: the two look the same; shown: `order`.
-    `codes_left` that may be sent within this hour; `reachable`: whether codes can be sent from here at all."""
+    `codes_left` that may be sent within this hour; `reachable`: whether codes can be sent at all."""
 
     state: Literal["off", "on", "down", "hidden", "shown"]
     order: OrderView | None = None

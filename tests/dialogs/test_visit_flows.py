@@ -10,7 +10,7 @@ import pytest
 from bot.dialogs.commands import Affirm, SetSlot, StartFlow
 from bot.dialogs.deeds import BookCall, BookVisit
 from bot.dialogs.flows import Flows
-from bot.dialogs.looks import FindFreeTimes, Times
+from bot.dialogs.looks import FindFreeTimes, Times, VisitView
 from bot.dialogs.turn import Business, Customer, Turn
 from bot.dialogs.understanding.extract import extract, slots_for
 from tests.dialogs.conftest import Conversation
@@ -79,3 +79,15 @@ def test_a_day_that_cannot_be_booked_is_asked_anew(conversation: Begin) -> None:
     assert "too far" in chat.hears(SetSlot("day", "31/12/9999"))
     chat.times = Times()
     assert "name" in chat.hears(SetSlot("starts_at", "2026-11-23T10:00+05:30"))
+
+
+def test_who_has_three_visits_ahead_is_offered_a_person(conversation: Begin) -> None:
+    visits = tuple(VisitView(f"v{n}", 1, "x", datetime(2026, 11, 23, 10, n, tzinfo=INDIA)) for n in range(3))
+    chat = conversation(visits=visits)
+    assert "3 visits" in chat.hears(StartFlow("book_appointment", {"service": "Check-up"}))
+    assert "flow:talk_to_person" in chat.buttons
+    chat = conversation(customer=EMIRATI, visits=visits[:2])
+    given = {"service": "Check-up", "starts_at": "2026-11-24T17:00+05:30"}
+    assert "Shall I book" in chat.hears(StartFlow("book_appointment", given))
+    chat.visits = visits  # the third came from another conversation meanwhile
+    assert "3 visits" in chat.hears(Affirm()) and not chat.wrote(BookVisit)

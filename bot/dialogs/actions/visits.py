@@ -4,6 +4,7 @@ from collections.abc import Generator
 from datetime import date, datetime
 from typing import Any
 
+from bot.crm.visit import MOST_COMING
 from bot.dialogs.actions.outcome import Context, Outcome, cut
 from bot.dialogs.deeds import BookVisit, CallOffVisit, MoveVisit
 from bot.dialogs.looks import FindFreeTimes, FindVisits, Times, VisitView
@@ -59,12 +60,21 @@ def look(
 
 
 def book_visit(context: Context) -> Generator[Need, Any, Outcome]:
-    """Book the visit, unless its time is gone by now (slot `booked`)."""
+    """Book the visit, unless its time is gone by now (slot `booked`), or their number is reached (`full`)."""
+    counted = yield from count_visits(context)
+    if counted.slots["full"]:
+        return counted
     outcome, moment = yield from look(context, "starts_at")
     if moment is None:
         return Outcome(outcome.says, slots={**outcome.slots, "booked": False})
     service = cut(str(context.slots.get("service") or ""), _SERVICE_LIMIT)
     return Outcome(writes=(BookVisit(service, moment),), slots={**outcome.slots, "booked": True})
+
+
+def count_visits(context: Context) -> Generator[Need, Any, Outcome]:
+    """Whether the customer has as many visits ahead as one may have (slot `full`)."""
+    found: tuple[VisitView, ...] = yield FindVisits()
+    return Outcome(slots={"full": len(found) >= MOST_COMING, "limit": MOST_COMING})
 
 
 def find_visits(context: Context) -> Generator[Need, Any, Outcome]:

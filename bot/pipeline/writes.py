@@ -19,7 +19,7 @@ from bot.dialogs import deeds
 from bot.dialogs import turn as plans
 from bot.errors import VersionConflict
 from bot.pipeline import proof
-from bot.pipeline.reminders import link_to, say_moment
+from bot.pipeline.reminders import link_to, owner_or_all, say_moment
 from bot.pipeline.runtime import Runtime
 from bot.records.timer import cancel_timer, set_timer
 from bot.records.tx import Record, Tx
@@ -184,7 +184,7 @@ def _tell_owner(tx: Tx, turn: TurnWrites, visit_id: str, key: str, before: str |
     moment = say_moment(row["starts_at"], turn.runtime.profile.time_zone, turn.runtime.profile.languages[0])
     data = {"name": (contact["name"] if contact else "") or "?", "subject": row["subject"], "time": moment}
     owner = row["owner_id"]
-    for user_id in [owner] if owner else [user["id"] for user in staff_to_tell(tx, ("agent", "rep"))]:
+    for user_id in owner_or_all(tx, owner):
         notify_user(tx, user_id, key, data, link_to("activities", visit_id))
     if before not in (None, owner):
         notify_user(tx, before, "notify.visit_passed_on", data, link_to("activities", visit_id))

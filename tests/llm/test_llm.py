@@ -8,11 +8,11 @@ import httpx2
 import openai
 import pytest
 
+from bot.breaker import FAILURES, PAUSES_S, Breaker
 from bot.bus.limits import Limits
 from bot.knowledge.compose import compose
 from bot.knowledge.index import ArticleText, KnowledgeIndex
 from bot.llm import LLM, Budget, Call, within
-from bot.breaker import FAILURES, PAUSES_S, Breaker
 from bot.llm.failures import outcome_of
 from bot.llm.mask import Mask
 from bot.settings import load_settings

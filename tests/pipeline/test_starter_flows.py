@@ -18,6 +18,7 @@ from bot.conversations.message import messages
 from bot.conversations.outbox import outbox
 from bot.crm import code, visit
 from bot.crm.contact import add_contact
+from bot.crm.notification import NOTIFICATION
 from bot.crm.user import add_user
 from bot.ids import new_id
 from bot.pipeline.timers import fire
@@ -161,6 +162,7 @@ async def test_a_time_that_goes_while_the_customer_thinks(shop: Shop) -> None:
 
 
 async def test_a_visit_is_reminded_of_a_day_and_an_hour_before_but_not_after_stop(shop: Shop) -> None:
+    await shop.world.app.store.run(add_user, SYSTEM, "agent@example.com", "agent")
     customers = {"+919876500001": "5 pm", "+919876500002": "7 pm"}
     for number, hour in customers.items():
         for text in (f"book an appointment for a demo, in 3 days at {hour}", "Asha", "yes"):
@@ -176,7 +178,13 @@ async def test_a_visit_is_reminded_of_a_day_and_an_hour_before_but_not_after_sto
     assert fired.count("visit_day") == 2
     heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 1)
     assert "reminder" in heard[-1] and "5:00 pm" in heard[-1]
+    await fire_due(shop.world, last - clock.now() - timedelta(hours=2))
+    heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 2)  # no gap between the two
+    assert "See you soon" in heard[-1]
     assert len(await shop.sms.replies("+919876500002")) == before["+919876500002"]
+    told = await shop.world.app.store.read(lambda tx: tx.rows(sa.select(NOTIFICATION.table)), SYSTEM)
+    (untold,) = [row for row in told if row["key"] == "notify.visit_not_reminded"]
+    assert "7:00" in untold["data"]["time"]
 
 
 # --- orders ----------------------------------------------------------------------------------------

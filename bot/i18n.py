@@ -147,9 +147,11 @@ def locale_of(lang: str) -> Locale:
         return Locale.parse("en_IN")
 
 
-def moment_words(moment: datetime, lang: str) -> str:
-    """A day and time as people say it, short enough for a button: `Tue 24 Nov, 5:00 pm`, in its own zone."""
-    return str(format_datetime(moment, "EEE d MMM, h:mm a", tzinfo=moment.tzinfo, locale=locale_of(lang)))
+def moment_words(moment: datetime, lang: str, *, zone: bool = False) -> str:
+    """A day and time as people say it, short enough for a button: `Tue 24 Nov, 5:00 pm`, in its own zone;
+    `zone` names that: `… (Gulf Standard Time)`."""
+    pattern = "EEE d MMM, h:mm a" + (" (zzzz)" if zone else "")
+    return str(format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=locale_of(lang)))
 
 
 def day_words(day: date, lang: str) -> str:

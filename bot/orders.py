@@ -6,7 +6,6 @@ again and again is left alone for a while, so that nobody waits for nothing.
 
 import asyncio
 import json
-import time
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,14 +14,13 @@ from urllib.parse import quote
 import aiohttp
 
 from bot import metrics
+from bot.breaker import Breaker
 from bot.errors import Unavailable
 from bot.logs import logger
 from bot.settings import Settings
 
 _log = logger("orders")
 TRIES = 2
-FAILURES, REST_S = 4, 30.0
-"""Failures in a row after which it is left alone, and for how long."""
 MOST_BYTES = 200_000
 _ITEMS = 50
 
@@ -48,8 +46,7 @@ class Orders:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
-        self._failed = 0
-        self._rests_until = 0.0
+        self._breaker = Breaker()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Orders | None":
@@ -66,20 +63,21 @@ class Orders:
 
     async def find(self, number: str) -> Order | None:
         """The order of this number, None when there is none. Raises Unavailable."""
-        if time.monotonic() < self._rests_until:
+        if not self._breaker.closed():
             metrics.ORDER_CALLS.labels("rested").inc()
             raise Unavailable("The order system failed again and again; it is left alone for a while")
         try:
             async with asyncio.timeout(self._timeout_s):
                 found = await self._ask(number)
         except (Unavailable, TimeoutError) as error:
-            self._failed += 1
-            if self._failed >= FAILURES:
-                self._rests_until = time.monotonic() + REST_S
+            if getattr(error, "data", {}).get("again", True):
+                self._breaker.failed()
+            else:
+                self._breaker.answered()  # it is there: what is wrong a customer's next question may not meet
             metrics.ORDER_CALLS.labels("failed").inc()
             _log.warning("order_system_failed", error=str(error) or "it took too long")
             raise Unavailable("The order system does not answer") from error
-        self._failed = 0
+        self._breaker.answered()
         metrics.ORDER_CALLS.labels("missing" if found is None else "found").inc()
         return found
 
@@ -88,8 +86,9 @@ class Orders:
             try:
                 return await self._get(number)
             except (Unavailable, aiohttp.ClientError) as error:
-                if not left or not getattr(error, "data", {}).get("again", True):
-                    raise Unavailable(f"{type(error).__name__}: {error}"[:200]) from error
+                again = getattr(error, "data", {}).get("again", True)
+                if not left or not again:
+                    raise Unavailable(f"{type(error).__name__}: {error}"[:200], again=again) from error
         raise AssertionError
 
     async def _get(self, number: str) -> Order | None:
@@ -103,7 +102,11 @@ class Orders:
             if answer.status != 200:
                 # Asking again does not help against a wrong key.
                 raise Unavailable(f"it answered {answer.status}", again=answer.status >= 500)
-            body = await answer.content.read(MOST_BYTES)
+            body = b""
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise Unavailable(f"its answer is longer than {MOST_BYTES} bytes", again=False)
         try:
             return read_order(json.loads(body))
         except (ValueError, TypeError) as error:

@@ -31,6 +31,7 @@ FLOOR_0 = frozenset(
         "i18n",
         "messages",
         "adapter",
+        "breaker",
         "logs",
         "metrics",
         "notices",

@@ -1,7 +1,8 @@
 """The outbound gate: one function that every outbound message passes, whoever wrote it.
 
 Purposes: answer (to the customer's own message), confirmation (of STOP or START), staff (a person wrote it),
-business (we start: a nudge, a reminder, a campaign).
+business (we start: a nudge, a campaign), reminder (of what the customer booked: as business, but it waits for
+no gap after what else the business wrote).
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bot.adapter import Features
 
-Purpose = Literal["answer", "confirmation", "staff", "business"]
+Purpose = Literal["answer", "confirmation", "staff", "business", "reminder"]
 Reason = Literal["calls_only", "blocked", "stopped", "window_closed", "quiet_hours", "too_often"]
 
 QUIET_FROM, QUIET_UNTIL = time(21, 0), time(9, 0)
@@ -52,7 +53,7 @@ def check(purpose: Purpose, to: Recipient, features: Features, now: datetime) ->
     if to.blocked:
         return Verdict("blocked")
     if to.stopped and purpose != "confirmation":
-        if features.stop_is_silent or purpose in ("staff", "business"):
+        if features.stop_is_silent or purpose in ("staff", "business", "reminder"):
             return Verdict("stopped")
     elif to.stopped and features.stop_is_silent:
         return Verdict("stopped")
@@ -61,11 +62,11 @@ def check(purpose: Purpose, to: Recipient, features: Features, now: datetime) ->
         window = features.staff_window
     if window is not None and (to.last_inbound_at is None or now - to.last_inbound_at >= window):
         return Verdict("window_closed")
-    if purpose != "business":
+    if purpose not in ("business", "reminder"):
         return Verdict()
     if (end := quiet_until(now, to.time_zone)) is not None:
         return Verdict("quiet_hours", end)
-    if to.last_business_at is not None and now - to.last_business_at < BUSINESS_GAP:
+    if purpose == "business" and to.last_business_at is not None and now - to.last_business_at < BUSINESS_GAP:
         return Verdict("too_often", to.last_business_at + BUSINESS_GAP)
     return Verdict()
 

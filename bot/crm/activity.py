@@ -149,7 +149,7 @@ ACTIVITY: Entity = entity(
     sa.Column("outcome", sa.String(20)),
     sa.Column("seconds", sa.Integer),
     sa.Column("external_id", sa.String(100), index=True),
-    # Of visits: where the customer booked it, and is reminded.
+    # Of visits, and calls that a customer wants: where they asked for it. What our own people plan has none.
     sa.Column("conversation_id", Id),
     # Of a series (`bot.crm.series`): the moment at which the rule places it, wherever it was moved since.
     sa.Column("rrule", sa.String(300)),
@@ -275,6 +275,7 @@ def add_task(
     owner_id: str | None = None,
     team_id: str | None = None,
     direction: str | None = None,
+    conversation_id: str | None = None,
 ) -> str:
     """A task, about a record or about nothing; returns its id."""
     return create(
@@ -291,5 +292,6 @@ def add_task(
             "owner_id": owner_id,
             "team_id": team_id,
             "direction": direction,
+            "conversation_id": conversation_id,
         },
     )

@@ -21,21 +21,33 @@ _to_call = sa.select(_table).where(
     _table.c.contact_id == sa.bindparam("contact", type_=Id),
     _table.c.kind.in_(("task", "call")),
     _table.c.direction == "outbound",
+    _table.c.conversation_id.is_not(None),  # the customer asked for it: what we plan ourselves stays
     _table.c.done_at.is_(None),
     _table.c.deleted_at.is_(None),
 )
 
 
-def ask_call_back(tx: Tx, contact_id: str, subject: str, due_at: datetime) -> bool:
+def ask_call_back(tx: Tx, contact_id: str, conversation_id: str, subject: str, due_at: datetime) -> bool:
     """A task to call a contact; False when one of the last day is still open."""
     since = tx.now - CALL_BACK_ONCE
     if any(task["created_at"] > since for task in tx.rows(_to_call, {"contact": contact_id})):
         return False
-    add_task(tx, "contacts", contact_id, subject, due_at=due_at, contact_id=contact_id, direction="outbound")
+    add_task(
+        tx,
+        "contacts",
+        contact_id,
+        subject,
+        due_at=due_at,
+        contact_id=contact_id,
+        direction="outbound",
+        conversation_id=conversation_id,
+    )
     return True
 
 
-def book_call_back(tx: Tx, contact_id: str, call_at: datetime, subject: str, body: str) -> str:
+def book_call_back(
+    tx: Tx, contact_id: str, conversation_id: str, call_at: datetime, subject: str, body: str
+) -> str:
     """A call to make at the time that a customer named; returns its id. Who asks again while one is open has
     named another time for it."""
     values = {"subject": subject[:200], "body": body, "starts_at": call_at, "due_at": call_at}
@@ -45,6 +57,7 @@ def book_call_back(tx: Tx, contact_id: str, call_at: datetime, subject: str, bod
         call_id = str(known["id"])
     else:
         who = {"about": "contacts", "about_id": contact_id, "contact_id": contact_id}
+        who["conversation_id"] = conversation_id
         call_id = create(tx, ACTIVITY, {"kind": "call", "direction": "outbound"} | who | values)
     set_timer(tx, CALL_BACK, call_id, max(tx.now, call_at - TOLD_AHEAD))
     return call_id

@@ -3,6 +3,7 @@
 Codes and addresses are kept as digests alone (`bot.records.tokens`), and codes are good for minutes.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ TRIES = 5
 AN_HOUR = timedelta(hours=1)
 AN_HOURS_CODES = 3
 """Codes that go to one address within an hour."""
+AN_HOURS_REQUESTS = 5
+"""Codes that one customer has sent within an hour, to whatever addresses."""
 PROVED = timedelta(minutes=30)
 """How long a right code opens its matter to the conversation it was typed in."""
 KEEP = timedelta(days=2)
@@ -44,13 +47,21 @@ def sent_lately(tx: Tx, address: str) -> int:
     return int(tx.execute(sa.select(sa.func.count()).where(mine)).scalar_one())
 
 
+def asked_lately(tx: Tx, conversation_ids: Sequence[str]) -> int:
+    """Codes that were sent for these conversations within the last hour."""
+    mine = sa.and_(codes.c.conversation_id.in_(conversation_ids), codes.c.created_at > tx.now - AN_HOUR)
+    return int(tx.execute(sa.select(sa.func.count()).where(mine)).scalar_one())
+
+
 def keep_code(tx: Tx, conversation_id: str, matter: str, address: str, code_id: str, digest: str) -> None:
     """Keep a code that is about to leave; older ones for the same matter are dead. Raises VersionConflict
-    when the hour's codes of its address have gone meanwhile."""
+    when the hour's codes of its address or conversation have gone meanwhile."""
     tx.require("create", "codes")
     lock(tx, f"code {address}")
     if sent_lately(tx, address) >= AN_HOURS_CODES:
         raise VersionConflict("This address has had its codes of this hour")
+    if asked_lately(tx, [conversation_id]) >= AN_HOURS_REQUESTS:
+        raise VersionConflict("This conversation has had its codes of this hour")
     row = {"id": code_id, "conversation_id": conversation_id, "matter": matter, "address": address}
     tx.execute(codes.insert(), {**row, "digest": digest, "tries": 0, "used_at": None, "created_at": tx.now})
 

@@ -5,7 +5,7 @@ as the business says.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ AHEAD = timedelta(days=60)
 OFFERED_DAYS = 14
 """Days that are looked through for free times."""
 CALLED_OFF = "cancelled"
+MOST_COMING = 3
+"""Visits that one contact may have ahead of them; who wants more talks to a person."""
 _LOCK = "visits"
 _table = ACTIVITY.table
 
@@ -50,8 +52,9 @@ class Calendar:
     people: tuple[str, ...]
     busy: tuple[tuple[str | None, datetime, datetime, bool], ...]
 
-    def who(self, start: datetime) -> tuple[bool, str | None]:
-        """Whether a visit may begin then, and with whom; nobody by name where no users are bookable."""
+    def who(self, start: datetime, rather: str | None = None) -> tuple[bool, str | None]:
+        """Whether a visit may begin then, and with whom, `rather` where they are free; nobody by name where
+        no users are bookable."""
         end = start + self.rules.length
         over = [one for one in self.busy if one[1] < end and start < one[2]]
         if not self.people:
@@ -60,7 +63,7 @@ class Calendar:
         free = [user for user in self.people if user not in taken]
         # A booked visit that has lost its owner still takes one of them.
         unowned = len([one for one in over if one[3] and one[0] not in self.people])
-        return len(free) > unowned, free[0] if free else None
+        return len(free) > unowned, rather if rather in free else free[0] if free else None
 
 
 def read_rules(tx: Tx) -> Rules:
@@ -75,7 +78,7 @@ def read_rules(tx: Tx) -> Rules:
 
 
 def read_calendar(tx: Tx, since: datetime, until: datetime, besides: str | None = None) -> Calendar:
-    """The calendar between two moments, without the visit `besides`."""
+    """The calendar between two moments, without the visit `besides`, whose length is then what is sought."""
     users = sa.select(USER.table.c.id).where(
         USER.table.c.bookable, USER.table.c.active, USER.table.c.deleted_at.is_(None)
     )
@@ -97,7 +100,10 @@ def read_calendar(tx: Tx, since: datetime, until: datetime, besides: str | None 
         for row in tx.rows(statement)
         if row["id"] != besides
     )
-    return Calendar(read_rules(tx), people, busy)
+    rules, moved = read_rules(tx), find_visit(tx, besides) if besides else None
+    if moved is not None and moved["ends_at"] > moved["starts_at"]:
+        rules = replace(rules, length=moved["ends_at"] - moved["starts_at"])
+    return Calendar(rules, people, busy)
 
 
 # --- free times ------------------------------------------------------------------------------------
@@ -105,7 +111,7 @@ def read_calendar(tx: Tx, since: datetime, until: datetime, besides: str | None 
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """`why` the wanted time cannot be had ("" where it can, or none was wanted); `times` that can."""
+    """`why` the wanted time or day cannot be had ("" where it can, or none was wanted); `times` that can."""
 
     why: Why
     times: tuple[datetime, ...]
@@ -123,11 +129,13 @@ def free_times(
     """Free times: the nearest to the wanted one where that cannot be had, else the first, of a day where one
     is named and has any. `calls`: the team rings somebody up, which takes no place in the calendar."""
     rules = read_rules(tx)
-    first = max(day or tx.now.astimezone(rules.hours.zone).date(), tx.now.astimezone(rules.hours.zone).date())
-    if wanted is not None:
-        near = wanted.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2)
-        last = (tx.now + AHEAD).astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS - 1)
-        first = max(first, min(near, last))
+    today, end_of_all = (at.astimezone(rules.hours.zone).date() for at in (tx.now, tx.now + AHEAD))
+    first = day if day is not None and today <= day <= end_of_all else today
+    # What was said may be any day of any calendar: reckoned is from the nearest that can be booked.
+    near = min(max(wanted, tx.now), tx.now + AHEAD) if wanted is not None else None
+    if near is not None:
+        around = near.astimezone(rules.hours.zone).date() - timedelta(days=OFFERED_DAYS // 2)
+        first = max(first, min(around, end_of_all - timedelta(days=OFFERED_DAYS - 1)))
     begin = datetime.combine(first, datetime.min.time(), rules.hours.zone)
     end = begin + timedelta(days=OFFERED_DAYS)
     if calls:
@@ -135,12 +143,15 @@ def free_times(
         calendar = Calendar(rules, (), ())
     else:
         calendar = read_calendar(tx, begin, end, besides)
-    why = _why_not(calendar, wanted, tx.now) if wanted is not None else ""
+    why: Why = "past" if day is not None and day < today else ""
+    why = "too_far" if day is not None and day > end_of_all else why
+    if wanted is not None:
+        why = _why_not(calendar, wanted, tx.now)
     if wanted is not None and not why:
         return FreeTimes("", (wanted,))
     free = list(_grid(calendar, first, tx.now))
-    if wanted is not None:
-        free = sorted(sorted(free, key=lambda moment: (abs(moment - wanted), moment))[:count])
+    if near is not None:
+        free = sorted(sorted(free, key=lambda moment: (abs(moment - near), moment))[:count])
     elif day is not None and (of_day := [moment for moment in free if moment.date() == day]):
         free = _spread(of_day, count)
     else:
@@ -199,8 +210,10 @@ def _spread_closed(times: list[datetime], count: int) -> list[datetime]:
 
 def book_visit(tx: Tx, contact_id: str, conversation_id: str, subject: str, starts_at: datetime) -> str:
     """Put a visit into the calendar; returns its id. Raises VersionConflict when the time is gone: of two
-    who want the same, one waits here until the other has it."""
+    who want the same, one waits here until the other has it. Nor has one contact more than MOST_COMING."""
     length, owner_id = _take(tx, starts_at)
+    if len(visits_of(tx, contact_id)) >= MOST_COMING:
+        raise VersionConflict("This contact has as many visits ahead as one may have")
     return create(
         tx,
         ACTIVITY,
@@ -219,12 +232,13 @@ def book_visit(tx: Tx, contact_id: str, conversation_id: str, subject: str, star
     )
 
 
-def _take(tx: Tx, starts_at: datetime, besides: str | None = None) -> tuple[timedelta, str | None]:
+def _take(tx: Tx, starts_at: datetime, moved: Record | None = None) -> tuple[timedelta, str | None]:
     lock(tx, _LOCK)
+    besides, owner_id = (moved["id"], moved["owner_id"]) if moved is not None else (None, None)
     calendar = read_calendar(tx, starts_at - timedelta(days=1), starts_at + timedelta(days=1), besides)
     if _why_not(calendar, starts_at, tx.now):
         raise VersionConflict("This time was taken meanwhile")
-    return calendar.rules.length, calendar.who(starts_at)[1]
+    return calendar.rules.length, calendar.who(starts_at, owner_id)[1]
 
 
 def visits_of(tx: Tx, contact_id: str) -> list[Record]:
@@ -241,8 +255,9 @@ def visits_of(tx: Tx, contact_id: str) -> list[Record]:
 
 
 def move_visit(tx: Tx, visit: Record, starts_at: datetime) -> None:
-    """To another time, with whoever has time then. Raises VersionConflict when the time is gone."""
-    _, owner_id = _take(tx, starts_at, besides=visit["id"])
+    """To another time, with its owner, or where they are busy with somebody else. Raises VersionConflict
+    when the time is gone."""
+    _, owner_id = _take(tx, starts_at, moved=visit)
     kept = owner_id if owner_id is not None else visit["owner_id"]
     update(tx, ACTIVITY, visit, {"starts_at": starts_at, "owner_id": kept}, action="moved")
 

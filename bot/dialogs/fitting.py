@@ -122,7 +122,7 @@ def _in_time(step: Collect, value: str, slots: Mapping[str, Any], turn: Turn, la
 
 
 def _now(step: Collect, turn: Turn) -> str:
-    local = turn.now.astimezone(zone_of(turn))
+    local = turn.now.astimezone(zone_of(turn, step.our_zone))
     if step.type == "date":
         return local.date().isoformat()
     return local.strftime("%H:%M") if step.type == "time" else local.isoformat(timespec="minutes")

@@ -20,7 +20,7 @@ class FindFreeTimes:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """`why` the wanted time cannot be had, "" where it can; `times`: it alone, or a few that are free."""
+    """`why` the wanted time or day cannot be had, "" where it can; `times`: it alone, or a few free ones."""
 
     why: Why = ""
     times: tuple[datetime, ...] = ()
@@ -65,12 +65,10 @@ class OrderAnswer:
 
     off: there is no order system; on: there is (an empty number was asked for); down: it does not answer;
     hidden: nobody proved that it is theirs, or there is no such order: the two look the same; shown: `order`.
-    `address`: where a code goes, all but its end hidden; `codes_left` that may go there within this hour;
-    `reachable`: whether codes can be sent from here at all."""
+    `codes_left` that may be sent within this hour; `reachable`: whether codes can be sent at all."""
 
     state: Literal["off", "on", "down", "hidden", "shown"]
     order: OrderView | None = None
-    address: str = ""
     codes_left: int = 0
     reachable: bool = True
 

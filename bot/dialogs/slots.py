@@ -112,15 +112,17 @@ def read_yes_no(text: str) -> bool | None:
 Asked = Literal["", "day", "hour"]
 
 
-def moments_of(text: str, lang: str, turn: Turn, back: bool = False, asked: Asked = "") -> list[Moment]:
-    """The days and times that a plain text says, in the contact's zone."""
-    now = turn.now.astimezone(zone_of(turn))
+def moments_of(
+    text: str, lang: str, turn: Turn, back: bool = False, asked: Asked = "", ours: bool = False
+) -> list[Moment]:
+    """The days and times that a plain text says, in the zone of `zone_of`."""
+    now = turn.now.astimezone(zone_of(turn, ours))
     return find_moments(text, lang, Reckoning(now, back, asked, turn.business.country == "US"))
 
 
 def _read_moment(value: Any, turn: Turn, step: Collect, asked: Asked = "") -> Moment:
     said = plain(str(value)).text
-    found = moments_of(said, turn.customer.lang or "", turn, step.looks_back, asked)
+    found = moments_of(said, turn.customer.lang or "", turn, step.looks_back, asked, step.our_zone)
     return found[-1 if step.last else 0] if found else Moment()
 
 
@@ -139,9 +141,12 @@ def _time(value: Any, turn: Turn, step: Collect) -> str | None:
 def _datetime(value: Any, turn: Turn, step: Collect) -> str | None:
     """A moment as ISO with its offset; a day without an hour is none."""
     try:
-        return datetime.fromisoformat(str(value)).astimezone(zone_of(turn)).isoformat(timespec="minutes")
-    except ValueError:
-        return moment_text(_read_moment(value, turn, step), turn)
+        given = datetime.fromisoformat(str(value))
+        if given.tzinfo is not None:
+            return given.astimezone(zone_of(turn, step.our_zone)).isoformat(timespec="minutes")
+    except (ValueError, OverflowError):
+        pass
+    return moment_text(_read_moment(value, turn, step), turn, step.our_zone)
 
 
 def _hour_of_day(value: Any, turn: Turn, step: Collect, day: Any) -> str | None:
@@ -149,24 +154,25 @@ def _hour_of_day(value: Any, turn: Turn, step: Collect, day: Any) -> str | None:
     hour = _read_moment(value, turn, step, "hour").hour
     if hour is None:
         return None
-    now = turn.now.astimezone(zone_of(turn))
+    now = turn.now.astimezone(zone_of(turn, step.our_zone))
     try:
         on = date.fromisoformat(str(day))
     except ValueError:
         on = now.date() + timedelta(days=hour <= now.time())
-    return moment_text(Moment(on, hour=hour), turn)
+    return moment_text(Moment(on, hour=hour), turn, step.our_zone)
 
 
-def moment_text(moment: Moment, turn: Turn) -> str | None:
+def moment_text(moment: Moment, turn: Turn, ours: bool = False) -> str | None:
     """A day with its time as ISO with its offset; None when one of them is not known."""
     if moment.day is None or moment.hour is None:
         return None
-    return datetime.combine(moment.day, moment.hour, zone_of(turn)).isoformat(timespec="minutes")
+    return datetime.combine(moment.day, moment.hour, zone_of(turn, ours)).isoformat(timespec="minutes")
 
 
-def zone_of(turn: Turn) -> ZoneInfo:
-    """The contact's zone where a phone number of another country tells it, else the business's."""
-    phones = turn.customer.phones
+def zone_of(turn: Turn, ours: bool = False) -> ZoneInfo:
+    """The contact's zone where a phone number of another country tells it, else the business's; `ours`: the
+    business's, whoever asks."""
+    phones = () if ours else turn.customer.phones
     elsewhere = _zone_of_phone(phones[0], turn.business.country) if phones else ""
     return _zone(elsewhere or turn.business.time_zone)
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot import clock
-from bot.llm.breaker import Breaker
+from bot.breaker import Breaker
 from bot.llm.fence import fenced
 from bot.llm.mask import Mask
 from bot.settings import Settings

@@ -25,7 +25,9 @@ class Standing(Protocol):
         """What that account's channel can do."""
 
 
-def ask_gate(tx: Tx, runtime: Standing, conversation: Record) -> gate.Verdict:
+def ask_gate(
+    tx: Tx, runtime: Standing, conversation: Record, purpose: gate.Purpose = "business"
+) -> gate.Verdict:
     """Whether the business may write now; `conversation` as `read_conversation` reads it."""
     stopped = sa.select(lanes.c.stopped_at).where(lanes.c.id == conversation["lane_id"])
     recipient = gate.Recipient(
@@ -36,7 +38,7 @@ def ask_gate(tx: Tx, runtime: Standing, conversation: Record) -> gate.Verdict:
         time_zone=runtime.profile.time_zone,
     )
     features = runtime.features(conversation["channel_account_id"])
-    return gate.check("business", recipient, features, tx.now)
+    return gate.check(purpose, recipient, features, tx.now)
 
 
 def _about_to_write(tx: Tx, conversation: Record) -> bool:
@@ -44,7 +46,7 @@ def _about_to_write(tx: Tx, conversation: Record) -> bool:
     return any(event["kind"] == "nudge" for event in inbox.pending(tx, conversation["lane_id"]))
 
 
-def write_first(tx: Tx, conversation: Record, text: str) -> str:
+def write_first(tx: Tx, conversation: Record, text: str, purpose: gate.Purpose = "business") -> str:
     """Put a text into the conversation's lane; returns the id its message will have."""
     return _write(tx, conversation, text, "nudge")
 
@@ -57,6 +59,7 @@ def answer_late(tx: Tx, conversation: Record, text: str) -> str:
 def _write(tx: Tx, conversation: Record, text: str, kind: str) -> str:
     message_id = new_id()
     payload = {"message_id": message_id, "conversation_id": conversation["id"], "text": text}
+    payload["purpose"] = purpose
     account, lane_id = conversation["channel_account_id"], conversation["lane_id"]
     inbox.append(tx, [inbox.NewEvent(account, f"{kind}:{message_id}", kind, payload, lane_id)])
     tx.notify("lane", lane_id)

@@ -223,7 +223,7 @@ class _Note:
         zone = self.runtime.profile.time_zone
         due = (gate.quiet_until(self.tx.now, zone) or self.tx.now) + CALL_BACK_WITHIN
         words = self._say("task.call_back", caller=self.who)
-        if not ask_call_back(self.tx, self.contact["id"], words, due):
+        if not ask_call_back(self.tx, self.contact["id"], self.turn.conversation_id, words, due):
             return
         if self.before is not None and self.before["owner"] == "human":
             self.turn.conversation["waiting_since"] = self.before["waiting_since"] or self.tx.now

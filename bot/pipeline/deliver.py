@@ -346,7 +346,7 @@ def _refused(tx: Tx, runtime: Runtime, row: Any) -> str | None:
         time_zone=runtime.profile.time_zone,
     )
     # Hours and frequency were weighed when the row was written.
-    weighed = row["purpose"] == "business" and row["stopped_at"] is None
+    weighed = row["purpose"] in ("business", "reminder") and row["stopped_at"] is None
     purpose: gate.Purpose = "answer" if weighed else row["purpose"]
     features = runtime.features(row["channel_account_id"])
     if "template" in row["payload"]:

@@ -2,7 +2,7 @@
 code sent to the address on the order.
 
 Before that an order that is there and one that is not look the same: a code "goes out" for both, the hour's
-codes are counted for both, and the end of an address is shown for both.
+codes are counted for both, and nothing of an address is shown.
 """
 
 import hmac
@@ -85,19 +85,23 @@ def _answer(
     turn: Turn,
     contact_id: str | None,
     conversation_id: str | None,
-    asked: tuple[str, Order | None, tuple[Address, ...]],
+    of: tuple[str, Order | None, tuple[Address, ...]],
 ) -> OrderAnswer:
-    number, order, addresses = asked
+    number, order, addresses = of
     matter = runtime.tokens.digest(row_of(number))
     theirs = bool(set(addresses) & _proved_by_channel(tx, turn, contact_id))
     theirs = theirs or (conversation_id is not None and code.is_proved(tx, conversation_id, matter))
     if order is not None and theirs:
         return OrderAnswer("shown", _view(order))
     way = _way(tx, runtime, addresses)
-    left = max(0, code.AN_HOURS_CODES - code.sent_lately(tx, _digest_of(runtime.tokens, number, way)))
+    left = code.AN_HOURS_CODES - code.sent_lately(tx, _digest_of(runtime.tokens, number, way))
+    if contact_id is not None:
+        theirs_too = sa.select(CONVERSATION.table.c.id).where(CONVERSATION.table.c.contact_id == contact_id)
+        asked = code.asked_lately(tx, tx.execute(theirs_too).scalars().all())
+        left = min(left, code.AN_HOURS_REQUESTS - asked)
     # What the business can send on at all: of one order's address nothing is told by it.
     reachable = any(_account(runtime, channel) for channel in ("sms", "whatsapp", "email"))
-    return OrderAnswer("hidden", None, _shown(runtime.tokens, number, way), left, reachable)
+    return OrderAnswer("hidden", None, max(0, left), reachable)
 
 
 def _view(order: Order) -> OrderView:
@@ -113,17 +117,6 @@ def _proved_by_channel(tx: Tx, turn: Turn, contact_id: str | None) -> set[Addres
         # By mail each letter is proved or not, and the number a call shows proves nothing.
         found |= {(kind, value) for kind, value, verified in identities_of(tx, contact_id) if verified}
     return {("phone", f"+{value}") if kind == "whatsapp" else (kind, value) for kind, value in found}
-
-
-def _shown(tokens: Tokens, number: str, way: Address | None) -> str:
-    """The end of the address; of an order that is not there one that it might have."""
-    if way is None:
-        return f"{_HIDDEN}{int(tokens.digest(f'end:{number}')[:12], 16) % 100_000:05d}"
-    kind, value = way
-    if kind == "phone":
-        return f"{_HIDDEN}{value[-5:]}"
-    name, _, host = value.partition("@")
-    return f"{name[:1]}{_HIDDEN}@{host}"
 
 
 def _digest_of(tokens: Tokens, number: str, way: Address | None) -> str:

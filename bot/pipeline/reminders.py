@@ -7,6 +7,7 @@ from babel.dates import format_datetime
 
 from bot.crm.activity import ACTIVITY
 from bot.crm.call import CALL_BACK
+from bot.crm.contact import CONTACT
 from bot.crm.file import EXPIRY, FILE, remind
 from bot.crm.notification import notify_user
 from bot.crm.recurrence import zone_info
@@ -32,6 +33,11 @@ def say_moment(moment: datetime, zone: str, lang: str) -> str:
 def link_to(kind: str, record_id: str) -> str:
     """The console's page of a record."""
     return f"/console/records/{kind}/{record_id}"
+
+
+def owner_or_all(tx: Tx, owner_id: str | None) -> list[str]:
+    """Whose it is, else everybody who takes customers on."""
+    return [owner_id] if owner_id else [user["id"] for user in staff_to_tell(tx, ("agent", "rep"))]
 
 
 def _open(tx: Tx, row: Record) -> Record | None:
@@ -105,7 +111,8 @@ def _expires(tx: Tx, runtime: Runtime, row: Record) -> None:
 
 
 def _visit(tx: Tx, runtime: Runtime, row: Record) -> None:
-    """A visit is near: its customer is told where they booked it, when the gate lets us."""
+    """A visit is near: its customer is told where they booked it; where the gate does not let us, whoever
+    they come to is told that they do not know."""
     found = find(tx, ACTIVITY, row["subject_id"])
     if found is None or found["done_at"] is not None or found["starts_at"] <= tx.now:
         return
@@ -116,7 +123,7 @@ def _visit(tx: Tx, runtime: Runtime, row: Record) -> None:
     if found["starts_at"] - ahead > tx.now:  # moved meanwhile
         set_timer(tx, row["kind"], found["id"], found["starts_at"] - ahead)
         return
-    verdict = ask_gate(tx, runtime, conversation)
+    verdict = ask_gate(tx, runtime, conversation, "reminder")
     if verdict.until is not None and verdict.until < found["starts_at"]:
         set_timer(tx, row["kind"], found["id"], verdict.until)
     elif verdict.open:
@@ -124,7 +131,17 @@ def _visit(tx: Tx, runtime: Runtime, row: Record) -> None:
         moment = found["starts_at"].astimezone(zone_info(runtime.profile.time_zone))
         values = {"service": found["subject"], "time": moment_words(moment, lang)}
         key = f"visit.reminder.{'day' if row['kind'] == VISIT_DAY else 'hour'}"
-        write_first(tx, conversation, runtime.words.say(key, lang, conversation["channel"], **values))
+        text = runtime.words.say(key, lang, conversation["channel"], **values)
+        write_first(tx, conversation, text, "reminder")
+    else:
+        _not_reminded(tx, runtime, found)
+
+
+def _not_reminded(tx: Tx, runtime: Runtime, row: Record) -> None:
+    contact = find(tx, CONTACT, row["contact_id"])
+    data = _data(runtime, row, row["starts_at"]) | {"name": (contact["name"] if contact else "") or "?"}
+    for user_id in owner_or_all(tx, row["owner_id"]):
+        notify_user(tx, user_id, "notify.visit_not_reminded", data, link_to(ACTIVITY.name, row["id"]))
 
 
 def _call_back(tx: Tx, runtime: Runtime, row: Record) -> None:
@@ -132,9 +149,8 @@ def _call_back(tx: Tx, runtime: Runtime, row: Record) -> None:
     found = find(tx, ACTIVITY, row["subject_id"])
     if found is None or found["done_at"] is not None:
         return
-    owner = found["owner_id"]
     data = _data(runtime, found, found["starts_at"])
-    for user_id in [owner] if owner else [user["id"] for user in staff_to_tell(tx, ("agent", "rep"))]:
+    for user_id in owner_or_all(tx, found["owner_id"]):
         notify_user(tx, user_id, "notify.reminder", data, link_to(ACTIVITY.name, found["id"]))
 
 

@@ -226,7 +226,7 @@ class Turns:
             text=data["text"],
             author="agent" if staff else "bot",
             author_id=data.get("user_id"),
-            purpose=_PURPOSES[event["kind"]],
+            purpose=data.get("purpose") or _PURPOSES[event["kind"]],
             sealed=data.get("sealed", ""),
             media=tuple(media_from_json(one) for one in data.get("media", ())),
             template=template_from_json(data["template"]) if "template" in data else None,

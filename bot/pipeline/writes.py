@@ -19,7 +19,7 @@ from bot.dialogs import deeds
 from bot.dialogs import turn as plans
 from bot.errors import VersionConflict
 from bot.pipeline import proof
-from bot.pipeline.reminders import link_to, say_moment
+from bot.pipeline.reminders import link_to, owner_or_all, say_moment
 from bot.pipeline.runtime import Runtime
 from bot.records.timer import cancel_timer, set_timer
 from bot.records.tx import Record, Tx
@@ -176,7 +176,7 @@ def _move_visit(tx: Tx, turn: TurnWrites, write: deeds.MoveVisit) -> None:
     row = _visit(tx, turn, write.visit_id, write.version)
     visit.move_visit(tx, row, write.starts_at)
     turn.results["calendar_url"] = calendar_url(turn.runtime, write.visit_id)
-    _tell_owner(tx, turn, write.visit_id, "notify.visit_moved")
+    _tell_owner(tx, turn, write.visit_id, "notify.visit_moved", before=row["owner_id"])
 
 
 def _call_off_visit(tx: Tx, turn: TurnWrites, write: deeds.CallOffVisit) -> None:
@@ -191,23 +191,25 @@ def _visit(tx: Tx, turn: TurnWrites, visit_id: str, version: int) -> Record:
     return row
 
 
-def _tell_owner(tx: Tx, turn: TurnWrites, visit_id: str, key: str) -> None:
-    """Whose calendar it is, else everybody who takes customers on."""
+def _tell_owner(tx: Tx, turn: TurnWrites, visit_id: str, key: str, before: str | None = None) -> None:
+    """Whose calendar it is, else everybody who takes customers on; and who had it `before`."""
     row = visit.find_visit(tx, visit_id)
     assert row is not None
     contact = find(tx, CONTACT, turn.contact_id)
     moment = say_moment(row["starts_at"], turn.runtime.profile.time_zone, turn.runtime.profile.languages[0])
     data = {"name": (contact["name"] if contact else "") or "?", "subject": row["subject"], "time": moment}
     owner = row["owner_id"]
-    for user_id in [owner] if owner else [user["id"] for user in staff_to_tell(tx, ("agent", "rep"))]:
+    for user_id in owner_or_all(tx, owner):
         notify_user(tx, user_id, key, data, link_to("activities", visit_id))
+    if before not in (None, owner):
+        notify_user(tx, before, "notify.visit_passed_on", data, link_to("activities", visit_id))
 
 
 def _book_call(tx: Tx, turn: TurnWrites, write: deeds.BookCall) -> None:
     contact = find(tx, CONTACT, turn.contact_id)
     name = contact["name"] if contact else ""
     subject = " ".join(turn.ours("call.subject", name=name, phone=write.phone).split())
-    book_call_back(tx, turn.contact_id, write.call_at, subject, write.about)
+    book_call_back(tx, turn.contact_id, turn.conversation_id, write.call_at, subject, write.about)
 
 
 def _send_code(tx: Tx, turn: TurnWrites, write: deeds.SendCode) -> None:

@@ -1,5 +1,7 @@
 """A business's order system, as docs/orders.md describes it."""
 
+import asyncio
+import json
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +10,7 @@ from bot.testing.server import Server, cut, retry_headers
 
 
 class OrdersEmulator(Server):
-    """Set `.settings`. Faults: `fail_next`, `cut_next`, `delay`, `garbage`."""
+    """Set `.settings`. Faults: `fail_next`, `cut_next`, `delay`, `garbage`, `chunks`."""
 
     def __init__(self, key: str = "order-key") -> None:
         super().__init__()
@@ -17,6 +19,8 @@ class OrdersEmulator(Server):
         """By number, as they are answered."""
         self.garbage = False
         """Answer 200 with something that is no order."""
+        self.chunks = False
+        """Answer in two parts, a moment between."""
         self.asked: list[str] = []
         """Numbers asked for, refused calls too."""
         self._app.router.add_get("/orders/{number}", self._order)
@@ -45,4 +49,14 @@ class OrdersEmulator(Server):
         found = self.orders.get(number)
         if found is None:
             return web.json_response({"error": "not found"}, status=404)
+        if self.chunks:
+            return await self._in_parts(request, json.dumps(found).encode())
         return web.json_response(found)
+
+    async def _in_parts(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        await asyncio.sleep(0.02)
+        await response.write(body[len(body) // 2 :])
+        return response

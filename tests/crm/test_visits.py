@@ -1,7 +1,7 @@
 """The business's calendar: opening hours, free times, two customers who want the same one, one-time codes."""
 
 import threading
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -138,6 +138,23 @@ async def test_a_wanted_time_is_looked_at(store: Store, office: Store, wanted: d
     assert found.times == (wanted,) if not why else wanted not in found.times and len(found.times) == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"wanted": datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))}, "too_far"),
+        ({"wanted": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, "past"),
+        ({"day": date.max}, "too_far"),
+        ({"day": date.min}, "past"),
+    ],
+)
+async def test_no_day_is_too_far_to_be_answered(
+    store: Store, office: Store, given: dict[str, Any], why: str
+) -> None:
+    for calls in (False, True):
+        found = await store.read(free, BOT, **given, calls=calls)
+        assert (found.why, len(found.times)) == (why, 3)
+
+
 async def test_the_nearest_are_offered_and_what_is_taken_is_not(store: Store, office: Store) -> None:
     asha = await store.run(customer, BOT)
     await store.run(book, BOT, asha, at(1, 17))
@@ -190,6 +207,41 @@ async def test_people_who_can_be_booked_are_busy_with_what_is_theirs(store: Stor
     assert (await store.read(free, BOT, wanted=at(1, 11))).why == "taken"
     second = await store.run(book, BOT, asha, at(1, 12))
     assert (await store.read(get, SYSTEM, ACTIVITY, second))["owner_id"] == rao
+
+
+async def test_a_moved_visit_keeps_its_owner_and_its_length(store: Store, office: Store) -> None:
+    def staff(tx: Tx) -> list[str]:
+        ids = [add_user(tx, f"dr.{name}@example.com", "agent") for name in ("rao", "sen")]
+        for user_id in ids:
+            update(tx, USER, get(tx, USER, user_id), {"bookable": True})
+        return ids
+
+    def give(tx: Tx, visit_id: str, owner_id: str, ends_at: datetime) -> None:
+        update(tx, ACTIVITY, get(tx, ACTIVITY, visit_id), {"owner_id": owner_id, "ends_at": ends_at})
+
+    def move(tx: Tx, visit_id: str, starts_at: datetime) -> str | None:
+        visit.move_visit(on_monday(tx), get(tx, ACTIVITY, visit_id), starts_at)
+        return str(get(tx, ACTIVITY, visit_id)["owner_id"])
+
+    first, second = await store.run(staff, SYSTEM)
+    asha = await store.run(customer, BOT)
+    booked = await store.run(book, BOT, asha, at(1, 10))
+    await store.run(give, SYSTEM, booked, second, at(1, 11))  # an hour, of half of one
+    assert await store.run(move, BOT, booked, at(1, 11)) == second
+    other = await store.run(book, BOT, asha, at(1, 17))
+    await store.run(give, SYSTEM, other, second, at(1, 17, 30))
+    assert await store.run(move, BOT, booked, at(1, 16, 30)) == first
+    assert (await store.read(free, BOT, wanted=at(1, 12, 30), besides=booked)).why == "closed"
+    with pytest.raises(VersionConflict):
+        await store.run(move, BOT, booked, at(1, 12, 30))
+
+
+async def test_a_contact_has_three_visits_ahead_at_most(store: Store, office: Store) -> None:
+    asha = await store.run(customer, BOT)
+    for hour in range(visit.MOST_COMING):
+        await store.run(book, BOT, asha, at(1, 10 + hour))
+    with pytest.raises(VersionConflict):
+        await store.run(book, BOT, asha, at(1, 17))
 
 
 async def test_of_two_who_want_the_same_time_one_gets_it(store: Store, office: Store) -> None:
@@ -248,10 +300,18 @@ async def test_a_visit_is_moved_and_called_off_and_its_reminders_follow(store: S
 
 async def test_who_asks_again_to_be_rung_names_another_time(store: Store, office: Store) -> None:
     def ask(tx: Tx, contact_id: str, call_at: datetime) -> str:
-        return book_call_back(on_monday(tx), contact_id, call_at, "Call Asha back", "About the fridge")
+        return book_call_back(
+            on_monday(tx), contact_id, CONVERSATION, call_at, "Call Asha back", "About the fridge"
+        )
+
+    def plan(tx: Tx, contact_id: str) -> str:
+        ours = {"kind": "call", "direction": "outbound", "subject": "Renewal", "starts_at": at(2, 10)}
+        return create(tx, ACTIVITY, {**ours, "contact_id": contact_id})
 
     asha = await store.run(customer, BOT)
+    planned = await store.run(plan, SYSTEM, asha)
     first = await store.run(ask, BOT, asha, at(1, 11))
+    assert first != planned
     assert await store.run(ask, BOT, asha, at(1, 12)) == first
     row = await store.read(get, SYSTEM, ACTIVITY, first)
     assert (row["kind"], row["direction"], row["starts_at"]) == ("call", "outbound", at(1, 12))
@@ -263,6 +323,8 @@ async def test_who_asks_again_to_be_rung_names_another_time(store: Store, office
     assert told is not None and told["due_at"] == at(1, 11, 50)
     await store.run(finish_call_backs, SYSTEM, asha)
     assert (await store.read(get, SYSTEM, ACTIVITY, first))["done_at"] is not None
+    left = await store.read(get, SYSTEM, ACTIVITY, planned)
+    assert (left["subject"], left["starts_at"], left["done_at"]) == ("Renewal", at(2, 10), None)
 
 
 async def test_a_category_is_made_once_and_found_by_whatever_name(store: Store) -> None:
@@ -316,6 +378,20 @@ async def test_codes_are_few_short_lived_and_used_once(store: Store) -> None:
     moment += timedelta(days=3)
     await store.run(lambda tx: code.forget_codes(_at(tx, moment)), SYSTEM)
     assert await store.read(lambda tx: tx.rows(sa.select(code.codes)), SYSTEM) == []
+
+
+async def test_one_customer_has_few_codes_sent_to_however_many_addresses(store: Store) -> None:
+    def keep(tx: Tx, address: str, conversation_id: str = CONVERSATION, hours: int = 0) -> int:
+        tx.now = MONDAY + timedelta(hours=hours)
+        code.keep_code(tx, conversation_id, address, address, new_id(), "digest")
+        return code.asked_lately(tx, [conversation_id, new_id()])
+
+    for count in range(code.AN_HOURS_REQUESTS):
+        assert await store.run(keep, BOT, f"address {count}") == count + 1
+    with pytest.raises(VersionConflict):
+        await store.run(keep, BOT, "one more")
+    assert await store.run(keep, BOT, "one more", new_id()) == 1
+    assert await store.run(keep, BOT, "one more", CONVERSATION, 2) == 1
 
 
 def _at(tx: Tx, moment: datetime) -> Tx:

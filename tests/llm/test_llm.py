@@ -8,11 +8,11 @@ import httpx2
 import openai
 import pytest
 
+from bot.breaker import FAILURES, PAUSES_S, Breaker
 from bot.bus.limits import Limits
 from bot.knowledge.compose import compose
 from bot.knowledge.index import ArticleText, KnowledgeIndex
 from bot.llm import LLM, Budget, Call, within
-from bot.llm.breaker import FAILURES, PAUSES_S, Breaker
 from bot.llm.failures import outcome_of
 from bot.llm.mask import Mask
 from bot.settings import load_settings
@@ -181,7 +181,7 @@ async def test_it_is_left_alone_as_long_as_it_asks(emulator: LLMEmulator, asked:
 
 def test_one_tries_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("bot.llm.breaker.time.monotonic", lambda: now)
+    monkeypatch.setattr("bot.breaker.time.monotonic", lambda: now)
     breaker = Breaker()
     for _ in range(FAILURES):
         assert breaker.closed()

@@ -1,11 +1,13 @@
 """The order system's client against a system that speaks its contract, faults included."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
 
 from bot import orders
+from bot.breaker import FAILURES, PAUSES_S
 from bot.errors import Unavailable
 from bot.orders import Order, Orders
 from bot.testing import OrdersEmulator
@@ -71,15 +73,38 @@ async def test_nonsense_and_slowness_are_failures(system: OrdersEmulator, client
 async def test_what_fails_again_and_again_is_left_alone_and_asked_again_later(
     system: OrdersEmulator, client: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    system.fail_next(2 * orders.FAILURES)
-    for _ in range(orders.FAILURES):
+    system.fail_next(2 * FAILURES)
+    for _ in range(FAILURES):
         with pytest.raises(Unavailable):
             await client.find("ORD-1042")
     asked = len(system.asked)
     with pytest.raises(Unavailable):
         await client.find("ORD-1042")
     assert len(system.asked) == asked
-    monkeypatch.setattr(client, "_rests_until", 0.0)  # the rest is over
+    later = time.monotonic() + PAUSES_S[0]
+    monkeypatch.setattr("bot.breaker.time.monotonic", lambda: later)  # the rest is over
+    assert await client.find("ORD-1042") is not None
+
+
+async def test_an_answer_in_parts_is_read_to_its_end(system: OrdersEmulator, client: Orders) -> None:
+    system.chunks = True
+    found = await client.find("ORD-1042")
+    assert found is not None and found.email == "asha@example.com"
+    system.add("LONG", items=["x" * orders.MOST_BYTES])
+    with pytest.raises(Unavailable):
+        await client.find("LONG")
+
+
+async def test_what_is_wrong_with_one_answer_shuts_nobody_out(system: OrdersEmulator, client: Orders) -> None:
+    for _ in range(FAILURES):
+        system.fail_next(status=400)
+        with pytest.raises(Unavailable):
+            await client.find("odd")
+    system.garbage = True
+    for _ in range(FAILURES):
+        with pytest.raises(Unavailable):
+            await client.find("ORD-1042")
+    system.garbage = False
     assert await client.find("ORD-1042") is not None
 
 

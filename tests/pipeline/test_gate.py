@@ -26,7 +26,7 @@ def recipient(**given: object) -> Recipient:
     return Recipient(**{**values, **given})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("purpose", ["answer", "confirmation", "staff", "business"])
+@pytest.mark.parametrize("purpose", ["answer", "confirmation", "staff", "business", "reminder"])
 def test_nothing_leaves_to_whom_we_blocked(purpose: str) -> None:
     assert check(purpose, recipient(blocked=True), CHAT, NOON).reason == "blocked"  # type: ignore[arg-type]
 
@@ -38,6 +38,7 @@ def test_nothing_leaves_to_whom_we_blocked(purpose: str) -> None:
         ("confirmation", CHAT, None),
         ("staff", CHAT, "stopped"),
         ("business", CHAT, "stopped"),
+        ("reminder", CHAT, "stopped"),
         ("answer", SMS, "stopped"),
         ("confirmation", SMS, "stopped"),
         ("staff", SMS, "stopped"),
@@ -62,6 +63,8 @@ def test_the_business_starts_nothing_at_night_nor_too_often() -> None:
     again = check("business", recipient(last_business_at=NOON - timedelta(hours=1)), CHAT, NOON)
     assert (again.reason, again.until) == ("too_often", NOON - timedelta(hours=1) + BUSINESS_GAP)
     assert check("answer", recipient(last_inbound_at=night), CHAT, night).open
+    assert check("reminder", recipient(last_inbound_at=night), CHAT, night).reason == "quiet_hours"
+    assert check("reminder", recipient(last_business_at=NOON - timedelta(hours=1)), CHAT, NOON).open
 
 
 @given(

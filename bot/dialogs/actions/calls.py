@@ -17,7 +17,7 @@ _LOW = 2
 def offer_call_times(context: Context) -> Generator[Need, Any, Outcome]:
     """The next times at which somebody is there to ring, as the slot `times`."""
     found: Times = yield FindFreeTimes(calls=True)
-    return Outcome(slots={"times": as_choices(found.times, context)})
+    return Outcome(slots={"times": as_choices(found.times, context, calls=True)})
 
 
 def check_call_time(context: Context) -> Generator[Need, Any, Outcome]:

@@ -54,8 +54,7 @@ def send_code(context: Context) -> Generator[Need, Any, Outcome]:
         return Outcome((Say("code.no_way"),), slots={"code_sent": False, "verified": False})
     if not found.codes_left:
         return Outcome((Say("code.too_many"),), slots={"code_sent": False, "verified": False})
-    slots = {"code_sent": True, "verified": False, "address": found.address}
-    return Outcome(writes=(SendCode(number),), slots=slots)
+    return Outcome(writes=(SendCode(number),), slots={"code_sent": True, "verified": False})
 
 
 def check_code(context: Context) -> Generator[Need, Any, Outcome]:

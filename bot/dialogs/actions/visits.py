@@ -4,6 +4,7 @@ from collections.abc import Generator
 from datetime import date, datetime
 from typing import Any
 
+from bot.crm.visit import MOST_COMING
 from bot.dialogs.actions.outcome import Context, Outcome, cut
 from bot.dialogs.deeds import BookVisit, CallOffVisit, MoveVisit
 from bot.dialogs.looks import FindFreeTimes, FindVisits, Times, VisitView
@@ -27,8 +28,11 @@ def offer_times(context: Context) -> Generator[Need, Any, Outcome]:
     if context.slots.get("starts_at") or day is None or context.slots.get("times_of") == day.isoformat():
         return Outcome()
     found: Times = yield FindFreeTimes(day=day, besides=str(context.slots.get("visit_id") or ""))
-    slots = {"times": as_choices(found.times, context), "times_of": day.isoformat()}
-    return Outcome(slots=slots)
+    slots: dict[str, Any] = {"times": as_choices(found.times, context), "times_of": day.isoformat()}
+    if not found.why:
+        return Outcome(slots=slots)
+    says = (Say(f"visit.why.{found.why}", {"time": day_words(day, context.lang)}),)
+    return Outcome(says, slots={**slots, "day": None})
 
 
 def check_time(context: Context) -> Generator[Need, Any, Outcome]:
@@ -40,27 +44,37 @@ def check_time(context: Context) -> Generator[Need, Any, Outcome]:
 def look(
     context: Context, slot: str, *, besides: str = "", calls: bool = False
 ) -> Generator[Need, Any, tuple[Outcome, datetime | None]]:
-    """Look the time of a slot up: the outcome to say, and the moment where it can be had."""
+    """Look the time of a slot up: the outcome to say, and the moment where it can be had. A visit is told in
+    the business's zone, where it takes place; with `calls` in the contact's, who is rung there."""
     wanted = _moment(context.slots.get(slot))
     if wanted is None:
         return Outcome(slots={"time_free": False}), None
     found: Times = yield FindFreeTimes(wanted=wanted, besides=besides, calls=calls)
     if not found.why:
-        return Outcome(slots={"time_free": True, "time": _words(wanted, context)}), wanted
+        return Outcome(slots={"time_free": True, "time": _words(wanted, context, calls)}), wanted
     reason = "call" if calls and found.why == "closed" else found.why
-    says = (Say(f"visit.why.{reason}", {"time": _words(wanted, context)}),)
-    of_day = wanted.astimezone(zone_of(context.turn)).date().isoformat()
-    times = {"times": as_choices(found.times, context), "times_of": of_day, "day": of_day}
+    says = (Say(f"visit.why.{reason}", {"time": _words(wanted, context, calls)}),)
+    of_day = _there(wanted, context, calls).date().isoformat()
+    times = {"times": as_choices(found.times, context, calls), "times_of": of_day, "day": of_day}
     return Outcome(says, slots={"time_free": False, **times}), None
 
 
 def book_visit(context: Context) -> Generator[Need, Any, Outcome]:
-    """Book the visit, unless its time is gone by now (slot `booked`)."""
+    """Book the visit, unless its time is gone by now (slot `booked`), or their number is reached (`full`)."""
+    counted = yield from count_visits(context)
+    if counted.slots["full"]:
+        return counted
     outcome, moment = yield from look(context, "starts_at")
     if moment is None:
         return Outcome(outcome.says, slots={**outcome.slots, "booked": False})
     service = cut(str(context.slots.get("service") or ""), _SERVICE_LIMIT)
     return Outcome(writes=(BookVisit(service, moment),), slots={**outcome.slots, "booked": True})
+
+
+def count_visits(context: Context) -> Generator[Need, Any, Outcome]:
+    """Whether the customer has as many visits ahead as one may have (slot `full`)."""
+    found: tuple[VisitView, ...] = yield FindVisits()
+    return Outcome(slots={"full": len(found) >= MOST_COMING, "limit": MOST_COMING})
 
 
 def find_visits(context: Context) -> Generator[Need, Any, Outcome]:
@@ -122,16 +136,24 @@ def call_off_visit(context: Context) -> Generator[Need, Any, Outcome]:
     return Outcome((said,), (CallOffVisit(visit.id, visit.version),))
 
 
-def as_choices(times: tuple[datetime, ...], context: Context) -> list[list[str]]:
-    """Moments as `choices_from` takes them: (value, title)."""
-    zone = zone_of(context.turn)
-    return [
-        [moment.astimezone(zone).isoformat(timespec="minutes"), _words(moment, context)] for moment in times
-    ]
+def as_choices(times: tuple[datetime, ...], context: Context, calls: bool = False) -> list[list[str]]:
+    """Moments as `choices_from` takes them: (value, title), too short to name the zone."""
+    local = [_there(moment, context, calls) for moment in times]
+    return [[moment.isoformat(timespec="minutes"), moment_words(moment, context.lang)] for moment in local]
 
 
-def _words(moment: datetime, context: Context) -> str:
-    return moment_words(moment.astimezone(zone_of(context.turn)), context.lang)
+def _words(moment: datetime, context: Context, calls: bool = False) -> str:
+    abroad = calls and zone_of(context.turn) != zone_of(context.turn, ours=True)
+    return moment_words(_there(moment, context, calls), context.lang, zone=abroad)
+
+
+def _there(moment: datetime, context: Context, calls: bool) -> datetime:
+    """By the clock that counts: ours, or for a call the contact's. The first and last days of the calendar
+    have no time in other zones; they stay as they were said."""
+    try:
+        return moment.astimezone(zone_of(context.turn, ours=not calls))
+    except OverflowError:
+        return moment
 
 
 def _moment(value: Any) -> datetime | None:

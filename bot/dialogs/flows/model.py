@@ -34,7 +34,8 @@ class Collect:
     `unit`: of a quantity, what it counts ("person"). `looks_back`: a date or time asked for is past ("since
     when is it broken?"), so that "kal" is yesterday. `last`: of several values in one message it takes the
     last, as the end of a stay does. `our_languages`: the choices are language codes, and only those the
-    business speaks are offered.
+    business speaks are offered. `our_zone`: a day or time is the business's, as of a visit there, also where
+    the customer's phone is of another zone.
 
     `anything`: whatever is said answers it, also what would begin another flow elsewhere ("it does not
     start"); only who asks for a person or stops is heard.
@@ -63,6 +64,7 @@ class Collect:
     looks_back: bool = False
     last: bool = False
     our_languages: bool = False
+    our_zone: bool = False
     min: float | None = None
     max: float | None = None
     after: str = ""

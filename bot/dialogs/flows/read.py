@@ -35,8 +35,8 @@ FLOW_FIELDS = {
 }  # fmt: skip
 _COLLECT = {
     "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
-    "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "min", "max", "after",
-    "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
+    "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "our_zone", "min", "max",
+    "after", "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
 }  # fmt: skip
 STEP_FIELDS: Mapping[str, frozenset[str]] = {
     "collect": frozenset(_COLLECT),
@@ -251,6 +251,7 @@ class Reader:
             anything=bool(data.get("anything", False)),
             last=bool(data.get("last", False)),
             our_languages=bool(data.get("our_languages", False)),
+            our_zone=bool(data.get("our_zone", False)),
             min=self.size(data, "min"),
             max=self.size(data, "max"),
             after=str(data.get("after", "")),
@@ -272,6 +273,8 @@ class Reader:
             self.problem(line, f"min {low} is more than max {high}; nothing would fit")
         if ("after" in data or "before" in data) and type not in _TIMED:
             self.problem(line, f"after and before go with {', '.join(_TIMED)}, not with {type}")
+        if data.get("our_zone") and type not in _TIMED:
+            self.problem(line, f"our_zone goes with {', '.join(_TIMED)}, not with {type}")
         if data.get("digits") and type != "text":
             self.problem(line, f"digits goes with text, not with {type}")
         repairs = data.get("repairs")

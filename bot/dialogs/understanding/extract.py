@@ -10,7 +10,7 @@ from bot.dialogs.amounts import quantities, sums
 from bot.dialogs.flows.model import Collect, Flow
 from bot.dialogs.found import Found, Plain, plain
 from bot.dialogs.places import addresses, order_numbers
-from bot.dialogs.slots import EMAIL, emails, find_money, moment_text, moments_of, phones, read_name
+from bot.dialogs.slots import EMAIL, emails, find_money, moment_text, moments_of, phones, read_name, zone_of
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import words_of
 from bot.dialogs.understanding.when import find_when
@@ -66,11 +66,12 @@ LONGEST = 2000
 class Extracted:
     """What a text holds. `values`: the first of each kind (phone, email, money, quantity, name, address,
     case_number, order_number, date, time, datetime, when); `found`: all of them, with their places; `past`:
-    the same, its days read for a slot that looks back."""
+    the same, its days read for a slot that looks back; `ours`: the same, read in the business's zone."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     found: tuple[Found, ...] = ()
     past: tuple[Found, ...] = ()
+    ours: tuple[Found, ...] = ()
 
     def fits(self, step: Collect) -> Any:
         """The value of the kind that a step asks for, if there is one."""
@@ -78,9 +79,10 @@ class Extracted:
             return self.values.get("email") or self.values.get("phone")
         if step.reads:
             return self.values.get(step.reads)
-        if not (step.unit or step.last or step.looks_back):
+        if not (step.unit or step.last or step.looks_back or step.our_zone):
             return self.values.get(step.type)
-        found = [one.value for one in (self.past if step.looks_back else self.found) if one.kind == step.type]
+        read = self.past if step.looks_back else self.ours if step.our_zone else self.found
+        found = [one.value for one in read if one.kind == step.type]
         if step.unit:
             found = [value for value in found if value["unit"] == step.unit]
         return found[-1 if step.last else 0] if found else None
@@ -94,12 +96,14 @@ def extract(text: str, turn: Turn, lang: str = "") -> Extracted:
     found += [_placed(said, one) for one in _in_plain(said.text, turn)]
     ahead = list(_moments(said, lang, turn, back=False))
     back = _moments(said, lang, turn, back=True) if ahead else ()
+    abroad = ahead and zone_of(turn) != zone_of(turn, ours=True)
+    ours = _moments(said, lang, turn, back=False, ours=True) if abroad else ahead
     values: dict[str, Any] = {}
     for one in (*found, *ahead):
         values.setdefault(one.kind, one.value)
     if when := find_when(text):
         values["when"] = when
-    return Extracted(values, (*found, *ahead), (*found, *back))
+    return Extracted(values, (*found, *ahead), (*found, *back), (*found, *ours))
 
 
 def _placed(said: Plain, found: Found) -> Found:
@@ -119,14 +123,14 @@ def _in_plain(text: str, turn: Turn) -> Iterator[Found]:
     yield from addresses(text)
 
 
-def _moments(said: Plain, lang: str, turn: Turn, back: bool) -> Iterator[Found]:
+def _moments(said: Plain, lang: str, turn: Turn, back: bool, ours: bool = False) -> Iterator[Found]:
     """The days and times of a text, each apart and both together."""
-    for moment in moments_of(said.text, lang, turn, back):
+    for moment in moments_of(said.text, lang, turn, back, ours=ours):
         if moment.day is not None:
             yield _placed(said, Found("date", moment.day.isoformat(), *moment.day_at))
         if moment.hour is not None:
             yield _placed(said, Found("time", moment.hour.strftime("%H:%M"), *moment.hour_at))
-        if not moment.roughly and (whole := moment_text(moment, turn)):
+        if not moment.roughly and (whole := moment_text(moment, turn, ours)):
             first, last = sorted((moment.day_at, moment.hour_at))
             yield _placed(said, Found("datetime", whole, first[0], max(first[1], last[1])))
 

@@ -4,7 +4,7 @@ Nothing is built at import. `open_app` closes what it opened when a later part f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -224,35 +224,16 @@ async def _compose(
     channels: Mapping[str, Channel] | None,
     stack: AsyncExitStack,
 ) -> App:
-    words = Words.load()
     flows = await asyncio.to_thread(_read_flows, store)
-    media = MediaStore(settings.data_dir.resolve() / "media")
-    library = Library(store)
     learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
-
-    async def spend(day: str, cost: float) -> float:
-        """What a day's questions have cost all processes together."""
-        return await limits.add(f"llm:{day}", cost, _DAY_S)
-
-    llm = LLM.from_settings(settings, _count_llm, spend)
-    if llm is not None:
-        stack.push_async_callback(llm.close)
-    orders = Orders.from_settings(settings)
-    if orders is not None:
-        stack.push_async_callback(orders.close)
+    llm = _open_llm(settings, limits, stack)
+    words, library = Words.load(), Library(store)
     understanding = Understanding(flows, words, await learner.best(flows), llm)
-
-    async def publish(_address: str, _outbox_id: str) -> None:
-        """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
-
-    async def search(need: SearchKnowledge) -> Answer:
-        return await compose(library.index, need.question, need.lang, llm, base_url=help_url)
-
+    adapters = build_channels(settings, _by_the_bus) if channels is None else dict(channels)
+    profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
+    media = MediaStore(settings.data_dir.resolve() / "media")
     secret = load_secret(settings.secret_key.get_secret_value(), settings.data_dir.resolve())
     tokens = Tokens(derive(secret, "tokens"))
-    help_url = f"{settings.public_url}/help"
-    adapters = build_channels(settings, publish) if channels is None else dict(channels)
-    profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
     runtime = Runtime(
         settings=settings,
         store=store,
@@ -264,29 +245,51 @@ async def _compose(
         accounts=accounts,
         flows=flows,
         understand=understanding.understand,
-        search=search,
+        search=_search_of(settings, library, llm),
         tokens=tokens,
         limits=limits,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
-        orders=orders,
+        orders=_open_orders(settings, stack),
     )
     # Adapters that were passed in are all there are.
     fixed = frozenset(adapters) if channels is None else frozenset(CHANNELS) | frozenset(adapters)
+    connections = Connections(runtime, fixed)
     return App(
-        settings,
-        store,
-        bus,
-        media,
-        words,
-        profile,
-        adapters,
-        runtime,
-        Connections(runtime, fixed),
-        library,
-        understanding,
-        learner,
-        None,
-    )
+        settings, store, bus, media, words, profile, adapters, runtime, connections, library, understanding,
+        learner, None,
+    )  # fmt: skip
+
+
+def _open_llm(settings: Settings, limits: Limits, stack: AsyncExitStack) -> LLM | None:
+    async def spend(day: str, cost: float) -> float:
+        """What a day's questions have cost all processes together."""
+        return await limits.add(f"llm:{day}", cost, _DAY_S)
+
+    llm = LLM.from_settings(settings, _count_llm, spend)
+    if llm is not None:
+        stack.push_async_callback(llm.close)
+    return llm
+
+
+def _open_orders(settings: Settings, stack: AsyncExitStack) -> Orders | None:
+    orders = Orders.from_settings(settings)
+    if orders is not None:
+        stack.push_async_callback(orders.close)
+    return orders
+
+
+def _search_of(
+    settings: Settings, library: Library, llm: LLM | None
+) -> Callable[[SearchKnowledge], Awaitable[Answer]]:
+    async def search(need: SearchKnowledge) -> Answer:
+        base_url = f"{settings.public_url}/help"
+        return await compose(library.index, need.question, need.lang, llm, base_url=base_url)
+
+    return search
+
+
+async def _by_the_bus(_address: str, _outbox_id: str) -> None:
+    """Web chat leaves through the bus: the receipt's notice wakes the visitor's page."""
 
 
 def _read_flows(store: Store) -> Flows:

@@ -3,6 +3,8 @@
 Every `Field` has a description; tests/test_docs.py checks that the page and this class agree.
 """
 
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -32,6 +34,10 @@ class Settings(BaseSettings):
     base_url: str = Field("", description="Public address, as providers call it; unset: http://HOST:PORT")
     host: str = Field("127.0.0.1", description="Address the web server listens on")
     port: int = Field(8080, description="Port the web server listens on", ge=0, le=65535)
+    trusted_proxies: str = Field(
+        "127.0.0.0/8,::1",
+        description="Proxies whose X-Forwarded-For is believed: addresses or networks, comma",
+    )
 
     business_name: str = Field("Samvad", description="Business profile at first start: name")
     country: str = Field("IN", description="Business profile: country, to read local phone numbers")
@@ -198,6 +204,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part!r} must be scheme and host alone, like https://shop.example")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for part in _listed(value):
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError(f"{part!r} must be an address or a network, like 10.0.0.0/8") from None
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -224,6 +240,11 @@ class Settings(BaseSettings):
     def widget_origin_list(self) -> tuple[str, ...]:
         """Sites that may embed the widget; empty: any."""
         return _listed(self.widget_origins)
+
+    @cached_property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where proxies of our own stand."""
+        return tuple(ip_network(part) for part in _listed(self.trusted_proxies))
 
     def sqlite_path(self) -> Path:
         """Where the embedded database lies."""

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 
-from bot.dialogs.actions import ACTIONS
-from bot.dialogs.flows import load_flows
+from bot.app import open_store
+from bot.dialogs.publishing import served
 from bot.dialogs.understanding.examples import examples
 from bot.dialogs.understanding.model import Model
 from bot.dialogs.understanding.review import review
 from bot.dialogs.understanding.shelf import Kind, make
-from bot.i18n import Words
+from bot.records.actor import SYSTEM
 from bot.settings import Settings
 
 SHOWN = 20
@@ -17,7 +17,12 @@ SHOWN = 20
 
 
 def _model(settings: Settings) -> Model:
-    flows = load_flows(actions=ACTIONS, knows=Words.load().has)
+    """Of the flows that are served: those of the business among them."""
+    store = open_store(settings)
+    try:
+        flows = store.read_now(served, SYSTEM)
+    finally:
+        store.close()
     kind: Kind = "meaning" if settings.embeddings else "words"
     return asyncio.run(make(examples(flows), settings.data_dir.resolve() / "models", kind))
 

@@ -1,5 +1,6 @@
 """What makes a flow that can be read a poor one: steps nobody reaches, ends that never come, circles without
-a question, slots read before they can be known, questions that neither "cancel" nor a person gets one out of.
+a question, slots read before they can be known, questions that neither "cancel" nor a person gets one out of,
+keywords of another flow.
 
 `lint(flows)` looks at flows that passed `bot.dialogs.flows.check`; an error keeps one from being published.
 """
@@ -21,6 +22,7 @@ from bot.dialogs.flows.model import (
     Step,
     targets,
 )
+from bot.dialogs.understanding.exact import bare
 from bot.dialogs.walk import stuck
 
 ANYTHING = "*"
@@ -46,7 +48,21 @@ def lint(flows: Flows, only: str = "") -> list[Finding]:
     return found
 
 
+def shared_keywords(flow: Flow, flows: Mapping[str, Flow]) -> Iterator[str]:
+    """What is said of each keyword that is another flow's too: a message that is nothing else starts one."""
+    owners = {
+        word: other.name for other in flows.values() if other.name != flow.name for word in _bare(other)
+    }
+    for word in sorted(_bare(flow) & owners.keys()):
+        yield f'the keyword "{word}" belongs to the flow {owners[word]}; take it out of one of them'
+
+
+def _bare(flow: Flow) -> set[str]:
+    return {bare(word) for words in flow.keywords.values() for word in words}
+
+
 def _lint(flow: Flow, flows: Flows) -> Iterator[Finding]:
+    yield from (Finding(flow.name, "", True, text) for text in shared_keywords(flow, flows))
     if not flow.steps:
         return
     graph = following(flow)

@@ -3,7 +3,8 @@
 Each process serves `served(tx)`; a change posts the notice `flows` after its commit.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,16 +18,19 @@ from bot.dialogs.flows import load_flows
 from bot.dialogs.flows.check import Known, faults
 from bot.dialogs.flows.model import Flow, Flows
 from bot.dialogs.flows.read import Reader
-from bot.dialogs.lint import lint
+from bot.dialogs.lint import lint, shared_keywords
 from bot.errors import Conflict, InvalidInput
 from bot.i18n import Words
 from bot.logs import logger
+from bot.records.lock import lock
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
 from bot.yaml_text import trap_in
 
 LONGEST = 100_000
 """Characters of a flow's YAML."""
+_LOCK = "flows"
+"""What is sound is so beside all others: one publishes at a time."""
 OURS = frozenset({"stop", "start"})
 """Flows that no business changes: STOP and START are heard as the law and the carriers want it."""
 _table = FLOW_VERSION.table
@@ -91,6 +95,7 @@ def publish(tx: Tx, version_id: str) -> None:
 
     Raises InvalidInput with every error found, Conflict for a flow that cannot be changed, Forbidden."""
     tx.require("update", FLOW_VERSION.name)
+    lock(tx, _LOCK)
     row = get(tx, FLOW_VERSION, version_id)
     errors, _ = _checked(tx, row["source"])
     if errors:
@@ -104,11 +109,16 @@ def publish(tx: Tx, version_id: str) -> None:
 def retire(tx: Tx, name: str) -> None:
     """Serve the flow that ships again, or none of this name. Raises Conflict where others call it."""
     tx.require("update", FLOW_VERSION.name)
+    lock(tx, _LOCK)
+    before = _faults(_newest(_in_force(tx)[0]))
     _retire(tx, name)
     tx.flush()
-    broken = _faults(_in_force(tx))
+    after = _newest(_in_force(tx)[0])
+    broken = [fault for fault in _told(_faults(after)) if fault not in _told(before)]
+    if name in after:
+        broken += shared_keywords(after[name], after)
     if broken:
-        raise Conflict(f"Other flows need {name}: {broken[0]}", problems=broken)
+        raise Conflict(f"{name} must stay as it is: {broken[0]}", problems=broken)
 
 
 def _retire(tx: Tx, name: str) -> None:
@@ -118,26 +128,38 @@ def _retire(tx: Tx, name: str) -> None:
 
 
 def served(tx: Tx) -> Flows:
-    """The flows that are in force: published ones over those that ship, with the versions before them."""
-    flows = _in_force(tx)
-    if problems := _faults(flows):
-        # The program has moved on under them: better the flows that ship than none.
-        _log.error("published_flows_unsound", problems=problems)
-        return shipped()
-    return flows
+    """The flows that are in force: published ones over those that ship, with the versions before them. One
+    that the program does not fit any more is left out: its version before stands in, then the one that ships.
+    """
+    own, earlier = _in_force(tx)
+    while unsound := {name: told for name, told in _faults(_newest(own)).items() if own.get(name)}:
+        for name, told in unsound.items():
+            left_out = own[name].pop()
+            _log.error("published_flow_unsound", flow=name, number=left_out.version, problems=told)
+    newest = _newest(own)
+    known = _known(newest)
+    return Flows(newest, {key: flow for key, flow in earlier.items() if not any(faults(flow, known))})
 
 
-def _in_force(tx: Tx) -> Flows:
-    newest: dict[str, Flow] = dict(shipped())
-    earlier = {(flow.name, flow.version): flow for flow in newest.values()}
-    for row in _rows(tx, sa.and_(_table.c.published_at.is_not(None), _table.c.deleted_at.is_(None))):
+def _in_force(tx: Tx) -> tuple[dict[str, list[Flow]], dict[tuple[str, int], Flow]]:
+    """The business's own versions by the name of each flow that is published, the one in force last; and
+    every version that ever was."""
+    own: dict[str, list[Flow]] = defaultdict(list)
+    earlier = {(flow.name, flow.version): flow for flow in shipped().values()}
+    rows = list(_rows(tx, sa.and_(_table.c.published_at.is_not(None), _table.c.deleted_at.is_(None))))
+    published = {row["name"] for row in rows if row["state"] == "published"}
+    for row in sorted(rows, key=lambda row: row["published_at"]):
         flow = _flow(row)
         if flow is None:
             continue
         earlier[flow.name, flow.version] = flow
-        if row["state"] == "published":
-            newest[flow.name] = flow
-    return Flows(newest, earlier)
+        if flow.name in published:
+            own[flow.name].append(flow)
+    return own, earlier
+
+
+def _newest(own: Mapping[str, list[Flow]]) -> dict[str, Flow]:
+    return {**shipped(), **{name: versions[-1] for name, versions in own.items() if versions}}
 
 
 def _flow(row: Record) -> Flow | None:
@@ -156,23 +178,29 @@ def _checked(tx: Tx, source: str) -> tuple[list[str], list[str]]:
         return list(error.data["problems"]), []
     if flow.name in OURS:
         return [f"1: {flow.name} cannot be changed: STOP and START must always be heard"], []
-    together = Flows({**served(tx), flow.name: flow})
+    together = {**served(tx), flow.name: flow}
     errors = list(problems)
     errors += [f"{lines.get(step, 1)}: {fault}" for step, fault in faults(flow, _known(together))]
     if errors:
         return errors, []
-    errors += [fault for fault in _faults(together) if fault]
-    found = lint(together, flow.name)
+    errors += _told(_faults(together))
+    found = lint(Flows(together), flow.name)
     errors += [f"{lines.get(one.step, 1)}: {one.text}" for one in found if one.error]
     return errors, [f"{lines.get(one.step, 1)}: {one.text}" for one in found if not one.error]
 
 
-def _faults(flows: Flows) -> list[str]:
+def _faults(flows: Mapping[str, Flow]) -> dict[str, list[str]]:
+    """By the name of each flow that has any."""
     known = _known(flows)
-    return [f"{flow.name}: {fault}" for flow in flows.values() for _, fault in faults(flow, known)]
+    found = {flow.name: [fault for _, fault in faults(flow, known)] for flow in flows.values()}
+    return {name: told for name, told in found.items() if told}
 
 
-def _known(flows: Flows) -> Known:
+def _told(found: Mapping[str, list[str]]) -> list[str]:
+    return [f"{name}: {fault}" for name, told in found.items() for fault in told]
+
+
+def _known(flows: Mapping[str, Flow]) -> Known:
     return Known(flows, frozenset(ACTIONS), Words.load().has)
 
 

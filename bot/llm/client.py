@@ -186,7 +186,10 @@ class LLM:
             if waiting:
                 return None, "busy"  # our own doing: it says nothing of the endpoint
             outcome = self._failures.outcome_of(error)
-            self._breaker.failed(self._failures.pause_of(error))
+            if self._failures.of_one_message(error):
+                self._breaker.answered()
+            else:
+                self._breaker.failed(self._failures.pause_of(error))
             log.warning(
                 "the language model did not answer",
                 extra={"prompt": prompt, "outcome": outcome, "error": type(error).__name__},

@@ -4,6 +4,8 @@ import openai
 
 LONGEST_WISH_S = 300.0
 """An endpoint may ask to be left alone for so long."""
+_ONE_MESSAGE = frozenset({400, 413, 422})
+"""Its content filter, or a text that is too long for it: the next message may fare better."""
 
 
 def outcome_of(error: BaseException) -> str:
@@ -21,6 +23,11 @@ def outcome_of(error: BaseException) -> str:
             return "not_taken"
         case _:
             return "error"
+
+
+def of_one_message(error: BaseException) -> bool:
+    """Whether the endpoint answered, and would not take this one request."""
+    return isinstance(error, openai.APIStatusError) and error.status_code in _ONE_MESSAGE
 
 
 def pause_of(error: BaseException) -> float:

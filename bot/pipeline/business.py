@@ -2,6 +2,7 @@
 message is about to leave.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -48,18 +49,17 @@ def _about_to_write(tx: Tx, conversation: Record) -> bool:
 
 def write_first(tx: Tx, conversation: Record, text: str, purpose: gate.Purpose = "business") -> str:
     """Put a text into the conversation's lane; returns the id its message will have."""
-    return _write(tx, conversation, text, "nudge")
+    return _write(tx, conversation, text, "nudge", {"purpose": purpose})
 
 
 def answer_late(tx: Tx, conversation: Record, text: str) -> str:
     """The same, of what the customer's own message is answered with after its turn: at any hour."""
-    return _write(tx, conversation, text, "late_answer")
+    return _write(tx, conversation, text, "late_answer", {})
 
 
-def _write(tx: Tx, conversation: Record, text: str, kind: str) -> str:
+def _write(tx: Tx, conversation: Record, text: str, kind: str, beside: Mapping[str, str]) -> str:
     message_id = new_id()
-    payload = {"message_id": message_id, "conversation_id": conversation["id"], "text": text}
-    payload["purpose"] = purpose
+    payload = {"message_id": message_id, "conversation_id": conversation["id"], "text": text, **beside}
     account, lane_id = conversation["channel_account_id"], conversation["lane_id"]
     inbox.append(tx, [inbox.NewEvent(account, f"{kind}:{message_id}", kind, payload, lane_id)])
     tx.notify("lane", lane_id)

@@ -75,6 +75,15 @@ def test_what_is_sound_has_no_finding(tmp_path: Path, steps: str) -> None:
     assert lint(load_flows(tmp_path)) == []
 
 
+def test_a_keyword_of_two_flows_is_an_error_whatever_its_language(tmp_path: Path) -> None:
+    for name, keywords in (("odd", "{en: [Bill]}"), ("odd2", "{hi: [bill!]}"), ("odd3", "{en: [bills]}")):
+        head = HEAD.replace("odd", name)
+        (tmp_path / f"{name}.yaml").write_text(f"{head}keywords: {keywords}\nsteps: [{{say: greet.hello}}]\n")
+    found = lint(load_flows(tmp_path))
+    assert [(one.flow, one.error) for one in found] == [("odd", True), ("odd2", True)], found
+    assert 'the keyword "bill" belongs to the flow odd2' in found[0].text
+
+
 def test_the_command_names_file_and_line_and_fails_on_errors(tmp_path: Path) -> None:
     run = CliRunner().invoke
     assert run(cli, ["flows", "check"]).exit_code == 0

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,22 @@ import sqlalchemy as sa
 from bot.app import open_store
 from bot.crm.flow_version import FLOW_VERSION
 from bot.crm.user import actor_by_id, add_user
-from bot.dialogs.publishing import check_source, publish, retire, save_draft, served, shipped
+from bot.dialogs.publishing import (
+    check_source,
+    publish,
+    retire,
+    save_draft,
+    served,
+    shipped,
+    shipped_source,
+)
 from bot.dialogs.state import Frame, running
-from bot.errors import Conflict, Forbidden, InvalidInput
+from bot.errors import Conflict, Forbidden, InvalidInput, SamvadError
 from bot.records.actor import SYSTEM, Actor
 from bot.records.events import events
 from bot.records.store import Store
-from bot.records.write import get
+from bot.records.tx import Tx
+from bot.records.write import get, update
 from tests.support.world import samvad
 
 CASE = (Path(__file__).parents[2] / "bot/dialogs/flows/open_case.yaml").read_text("utf-8")
@@ -90,6 +101,70 @@ def test_a_flow_that_others_call_is_not_retired(store: Store) -> None:
     with pytest.raises(Conflict):
         store.write_now(retire, admin, "visit")
     assert "visit" in store.read_now(served, SYSTEM)
+
+
+def test_a_keyword_has_one_flow(store: Store) -> None:
+    admin = _user(store, "admin")
+    own = OWN.replace("steps:", "keywords: {en: [%s]}\nsteps:")
+    for taken, owner in (("Stop!", "stop"), ("menu", "help")):
+        errors, _ = store.read_now(check_source, admin, own % taken)
+        assert [f"belongs to the flow {owner}" in error for error in errors] == [True], errors
+    shy = shipped_source("help").replace(" menu,", "")
+    for source in (shy, own % "menu"):
+        store.write_now(publish, admin, store.write_now(save_draft, admin, source))
+    with pytest.raises(Conflict, match="menu"):
+        store.write_now(retire, admin, "help")
+
+
+def test_a_flow_that_fits_no_more_takes_no_other_out_of_service(store: Store) -> None:
+    admin = _user(store, "admin")
+    caller = OWN.replace("name: visit", "name: caller") + "  - call: visit\n"
+    tour = OWN.replace("visit", "tour")
+
+    def put(source: str) -> str:
+        draft = store.write_now(save_draft, admin, source)
+        store.write_now(publish, admin, draft)
+        return draft
+
+    def outlive(tx: Tx, version_id: str) -> None:
+        """The program does not have any more what this version does."""
+        row = get(tx, FLOW_VERSION, version_id)
+        update(tx, FLOW_VERSION, row, {"source": row["source"] + "  - do: gone\n"})
+
+    newest = [put(source) for source in (OWN, caller, NEXT, NEXT + "\n", tour, tour + "\n")]
+    for version_id in (newest[0], newest[3], newest[5]):
+        store.write_now(outlive, SYSTEM, version_id)
+    flows = store.read_now(served, SYSTEM)
+    assert not {"visit", "caller"} & flows.keys(), "nor what calls a flow that is left out"
+    assert flows["open_case"].version == 2 and flows["tour"].version == 1, "the version before stands in"
+    kept = [flows.version("open_case", number) for number in (1, 2, 3)]
+    assert [flow and flow.version for flow in kept] == [1, 2, 2], "nobody is led into what fits no more"
+    with pytest.raises(InvalidInput):
+        put(caller)
+    store.write_now(retire, admin, "tour")  # what was unsound before keeps nobody from this
+    assert "tour" not in store.read_now(served, SYSTEM)
+
+
+async def test_of_two_who_publish_at_once_the_second_sees_what_the_first_did(postgres: Store) -> None:
+    store, admin = postgres, _user(postgres, "admin")
+    store.write_now(publish, admin, store.write_now(save_draft, admin, OWN))
+    caller = OWN.replace("name: visit", "name: caller") + "  - call: visit\n"
+    draft = await store.run(save_draft, admin, caller)
+    ready = threading.Barrier(2)
+
+    def race(tx: Tx, operation: Callable[[Tx, str], None], given: str) -> None:
+        tx.execute(sa.select(1))
+        ready.wait(10)  # both transactions are open
+        operation(tx, given)
+
+    found = await asyncio.gather(
+        store.run(race, admin, publish, draft),
+        store.run(race, admin, retire, "visit"),
+        return_exceptions=True,
+    )
+    assert len([one for one in found if isinstance(one, SamvadError)]) == 1, found
+    flows = await store.read(served, SYSTEM)
+    assert ("caller" in flows) == ("visit" in flows)
 
 
 @pytest.mark.parametrize("role", ["manager", "agent", "rep", "marketer"])

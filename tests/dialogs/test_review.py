@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from bot.app import open_store
 from bot.commands.understanding import explained, reviewed
+from bot.dialogs.publishing import publish, save_draft, shipped_source
+from bot.records.actor import SYSTEM
 from bot.settings import load_settings
 from tests.support.world import share_model
 
@@ -20,3 +23,15 @@ def test_an_admin_sees_confused_intents_weak_examples_and_why_a_message_is_under
     assert first == "open_case, by its words" and rest[0].endswith(" open_case")
     assert sum(" near (" in line and "open_case" in line for line in rest) >= 1
     assert next(explained(settings, "zxcv poiu")) == "nothing, by its words"
+
+
+def test_the_flows_of_the_business_are_reviewed(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, embeddings=False)
+    head = "examples:\n  en:\n"
+    source = shipped_source("feedback").replace(head, f"{head}    - my pappadam goes squelch\n")
+    store = open_store(settings)
+    try:
+        store.write_now(publish, SYSTEM, store.write_now(save_draft, SYSTEM, source))
+    finally:
+        store.close()
+    assert any("'my pappadam goes squelch'" in line for line in explained(settings, "pappadam squelch"))

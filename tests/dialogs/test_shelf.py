@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.dialogs.commands import StartFlow
 from bot.dialogs.flows import Flows
 from bot.dialogs.understanding import Model, Understanding, shelf
 from bot.dialogs.understanding.examples import NONE, Example
-from bot.dialogs.understanding.learner import Learner
+from bot.dialogs.understanding.learner import LONGEST_WAIT_S, Learner
 from bot.errors import ConfigurationInvalid
 from bot.i18n import Words
 
@@ -140,3 +141,31 @@ async def test_a_new_example_is_understood_from_the_next_message_on(
     [command] = (await understanding.understand(turn)).commands
     assert isinstance(command, StartFlow) and command.flow == "open_case"
     assert not learner.lacks(understanding.model)
+
+
+async def test_what_cannot_be_learned_is_tried_again_ever_more_seldom(
+    tmp_path: Path, flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("bot.dialogs.understanding.learner.monotonic", lambda: now)
+    (tmp_path / "full").touch()
+    learner = Learner(tmp_path / "full", meaning=True)
+
+    async def fails(given: Flows) -> float:
+        """How long it then waits."""
+        with capture_logs() as logs:
+            assert learner.begin(given, list)
+            await until(lambda: logs)
+        return float(logs[0]["again_in_s"])
+
+    waits: list[float] = []
+    while not waits or waits[-1] < LONGEST_WAIT_S:
+        waits.append(await fails(flows))
+        now += waits[-1] - 1
+        assert not learner.begin(flows, list)
+        now += 1
+    assert waits[:3] == [60, 120, 240] and waits[-1] == 86_400
+    fewer = Flows({name: flow for name, flow in flows.items() if name != "open_case"})
+    await fails(flows)
+    assert await fails(fewer) == 60, "what is published next is tried at once"
+    await learner.close()

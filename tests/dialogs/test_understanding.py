@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,11 +22,16 @@ from bot.dialogs.commands import (
     SetSlot,
     StartFlow,
 )
+from bot.dialogs.flows import Flows
 from bot.dialogs.slots import find_money, find_phone, read_name
+from bot.dialogs.state import DialogState
 from bot.dialogs.understanding import Understanding
+from bot.dialogs.understanding.exact import Exact
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.propose import is_question
 from bot.dialogs.understanding.when import find_when
+from bot.i18n import Words
+from bot.messages import InboundMessage
 
 Understand = Callable[..., Any]
 
@@ -59,6 +65,25 @@ def waiting(conversation: Any) -> Callable[..., Any]:
 )
 async def test_stop_in_every_language_is_the_whole_message(understand: Understand, typed: str) -> None:
     assert (await understand(typed)).commands == (OptOut(typed),)
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ("STOP", OptOut("STOP")),
+        ("please stop messaging me", OptOut("please stop messaging me")),
+        ("start", OptIn("start")),
+        ("Agent", Handoff()),
+        ("estimate", StartFlow("zz_quote")),
+    ],
+)
+def test_no_flow_takes_the_words_away_that_are_always_heard(
+    flows: Flows, words: Words, said: str, command: Any
+) -> None:
+    taken = ("stop", "please stop messaging me", "start", "agent", "estimate")
+    greedy = replace(flows["help"], name="zz_quote", keywords={"en": taken})
+    exact = Exact(Flows({**flows, greedy.name: greedy}), words)
+    assert exact.read(InboundMessage("k", "webchat", "us", "them", "x", text=said), DialogState()) == command
 
 
 async def test_stop_inside_a_sentence_is_no_stop(understand: Understand) -> None:

@@ -172,6 +172,18 @@ async def test_after_failures_in_a_row_it_is_left_alone(emulator: LLMEmulator, a
     assert len(emulator.requests) == FAILURES
 
 
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_messages_it_will_not_take_do_not_keep_it_from_the_next(
+    emulator: LLMEmulator, asked: Any, status: int
+) -> None:
+    emulator.answer, model = {"a": "b"}, asked()
+    emulator.faults = [Fault(500)] * (FAILURES - 1) + [Fault(status)] * 2 * FAILURES
+    while emulator.faults:
+        assert await model.ask() is None
+    assert "paused" not in model.outcomes and model.outcomes[-1] == "not_taken"
+    assert await model.ask() == {"a": "b"}
+
+
 async def test_it_is_left_alone_as_long_as_it_asks(emulator: LLMEmulator, asked: Any) -> None:
     emulator.faults = [Fault(429, retry_after=90)]
     model = asked()

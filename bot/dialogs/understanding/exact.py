@@ -35,6 +35,8 @@ _PLAIN: Mapping[str, Command] = {
     "resume:on": Resume(),
     "resume:anew": Resume(anew=True),
 }
+_ALWAYS_HEARD = {"talk_to_person": 1, "start": 2, "stop": 3}
+"""Flows whose keywords no other flow takes from them: who wants a person, in again, or out is heard."""
 
 
 class Exact:
@@ -43,9 +45,10 @@ class Exact:
     def __init__(self, flows: Flows, words: Words) -> None:
         self._flows = flows
         self._words = words
+        # The last one has a word: what must be heard comes last.
         self._keywords: Mapping[str, str] = {
             bare(keyword): flow.name
-            for flow in flows.values()
+            for flow in sorted(flows.values(), key=lambda flow: _ALWAYS_HEARD.get(flow.name, 0))
             for keywords in flow.keywords.values()
             for keyword in keywords
         }
@@ -65,7 +68,7 @@ class Exact:
             name = wanted if wanted in self._flows and wanted != "stop" else name
         if name is None and message.subject and not message.thread:
             name = self._keywords.get(bare(message.subject))
-        if name is None and asks_to_stop(said):
+        if name != "start" and asks_to_stop(said):
             name = "stop"
         if name in ("stop", "start"):
             return self.of_flow(name, text or message.subject)

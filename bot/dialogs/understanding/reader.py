@@ -29,7 +29,7 @@ from bot.dialogs.understanding.corrections import marks_correction
 from bot.dialogs.understanding.extract import slots_for
 from bot.dialogs.understanding.model import Model
 from bot.dialogs.understanding.propose import CHITCHAT, Reading
-from bot.dialogs.understanding.schema import CLAIMS, MOST, in_reach, open_steps, schema_of
+from bot.dialogs.understanding.schema import CLAIMS, MOST, in_reach, open_slots, open_steps, schema_of
 from bot.llm import LLM
 
 LONG = 12
@@ -193,8 +193,7 @@ def _slot(kind: str, row: Mapping[str, Any], reading: Reading) -> Command:
     step = steps.get(name)
     if step is None:
         raise Refused("slot")
-    slots = next((one.slots for one in reversed(reading.state.frames) if one.flow in reading.flows), {})
-    accepted = _read(step, value, slots, reading)
+    accepted = _read(step, value, open_slots(reading), reading)
     if accepted is None:
         raise Refused("value")
     given = any(name in frame.given for frame in reading.state.frames)

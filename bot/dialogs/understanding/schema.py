@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.dialogs.flows.model import Collect, Flow, Flows
 from bot.dialogs.slots import choices
+from bot.dialogs.state import running
 from bot.dialogs.understanding.propose import CHITCHAT, Reading
 
 MOST = 6
@@ -28,10 +29,16 @@ def open_steps(reading: Reading) -> dict[str, Collect]:
     """The slots of the running flows, the innermost flow's first."""
     steps: dict[str, Collect] = {}
     for frame in reversed(reading.state.frames):
-        flow = reading.flows.get(frame.flow)
+        flow = running(frame, reading.flows)
         for step in flow.collects() if flow is not None else ():
             steps.setdefault(step.slot, step)
     return steps
+
+
+def open_slots(reading: Reading) -> Mapping[str, Any]:
+    """What the innermost running flow knows."""
+    frames = (frame for frame in reversed(reading.state.frames) if running(frame, reading.flows) is not None)
+    return next((frame.slots for frame in frames), {})
 
 
 def schema_of(reading: Reading) -> dict[str, Any]:
@@ -67,8 +74,7 @@ def _value(step: Collect, reading: Reading) -> dict[str, Any]:
     if step.type == "yes_no":
         return {"type": "boolean"}
     if step.type == "choice" and not step.other:
-        frame = next((one for one in reversed(reading.state.frames) if one.flow in reading.flows), None)
-        known = [value for value, _, _ in choices(step, frame.slots if frame else {}, reading.turn)]
+        known = [value for value, _, _ in choices(step, open_slots(reading), reading.turn)]
         return _one_of(known) if known else {"type": "string"}
     return {"type": "string"}
 

@@ -7,7 +7,6 @@ stored; whatever leaves to the visitor, or was written in another tab, is pushed
 import asyncio
 import contextlib
 import json
-from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -15,6 +14,7 @@ from aiohttp import WSMsgType, web
 from bot.errors import SamvadError
 from bot.records.actor import SYSTEM
 from bot.web.keys import APP
+from bot.web.peer import caller_of
 from bot.web.widget.arrive import arrive
 from bot.web.widget.frames import take
 from bot.web.widget.hub import HUB, Page
@@ -42,7 +42,9 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
         page = await _welcome(request.app, link)
         if page is None:
             return link
-        page.host = _host_of(request)
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        trusted = request.app[APP].settings.trusted_networks
+        page.host = caller_of(request.remote or "", forwarded, trusted)
         hub.pages.add(page)
         page.look()  # what came between reading and listening
         pusher = asyncio.create_task(_push(request.app, page))
@@ -55,16 +57,6 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
             await asyncio.gather(pusher, return_exceptions=True)
         await link.close()
     return link
-
-
-def _host_of(request: web.Request) -> str:
-    """The visitor's network address: who connects, or whom the proxy on our side of the internet names. Empty
-    when neither tells: many visitors would be one."""
-    remote = request.remote or ""
-    with contextlib.suppress(ValueError):
-        if ip_address(remote).is_private:
-            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return remote
 
 
 async def _welcome(web_app: web.Application, link: web.WebSocketResponse) -> Page | None:

@@ -178,7 +178,7 @@ async def test_a_visit_is_reminded_of_a_day_and_an_hour_before_but_not_after_sto
     assert fired.count("visit_day") == 2
     heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 1)
     assert "reminder" in heard[-1] and "5:00 pm" in heard[-1]
-    await fire_due(shop.world, last - clock.now() - timedelta(hours=2))
+    await fire_due(shop.world, last - clock.now() - timedelta(hours=2.5))
     heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 2)  # no gap between the two
     assert "See you soon" in heard[-1]
     assert len(await shop.sms.replies("+919876500002")) == before["+919876500002"]

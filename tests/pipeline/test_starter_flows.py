@@ -17,14 +17,16 @@ from bot.conversations import gate
 from bot.conversations.message import messages
 from bot.conversations.outbox import outbox
 from bot.crm import code, visit
+from bot.crm.activity import ACTIVITY
 from bot.crm.contact import add_contact
 from bot.crm.notification import NOTIFICATION
-from bot.crm.user import add_user
+from bot.crm.user import USER, add_user
 from bot.ids import new_id
 from bot.pipeline.timers import fire
 from bot.records import timer
 from bot.records.actor import BOT, SYSTEM
 from bot.records.tx import Tx
+from bot.records.write import create, get, update
 from bot.testing import OrdersEmulator, TwilioEmulator
 from tests.support.world import Visitor, World, samvad
 
@@ -178,13 +180,37 @@ async def test_a_visit_is_reminded_of_a_day_and_an_hour_before_but_not_after_sto
     assert fired.count("visit_day") == 2
     heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 1)
     assert "reminder" in heard[-1] and "5:00 pm" in heard[-1]
-    await fire_due(shop.world, last - clock.now() - timedelta(hours=2))
+    await fire_due(shop.world, last - clock.now() - timedelta(hours=2.5))
     heard = await shop.sms.wait_reply("+919876500001", before["+919876500001"] + 2)  # no gap between the two
     assert "See you soon" in heard[-1]
     assert len(await shop.sms.replies("+919876500002")) == before["+919876500002"]
     told = await shop.world.app.store.read(lambda tx: tx.rows(sa.select(NOTIFICATION.table)), SYSTEM)
     (untold,) = [row for row in told if row["key"] == "notify.visit_not_reminded"]
     assert "7:00" in untold["data"]["time"]
+
+
+async def test_who_loses_a_visit_by_its_move_is_told(shop: Shop) -> None:
+    def staff(tx: Tx) -> None:
+        for name in ("rao", "sen"):
+            update(tx, USER, get(tx, USER, add_user(tx, f"{name}@example.com", "agent")), {"bookable": True})
+
+    def busy(tx: Tx, owner_id: str, begin: datetime) -> None:
+        row = {"kind": "event", "subject": "Ward round", "owner_id": owner_id, "starts_at": begin}
+        create(tx, ACTIVITY, row)
+
+    run = shop.world.app.store.run
+    await run(staff, SYSTEM)
+    await shop.says(
+        "asha", "book an appointment for a check-up, in 3 days at 5 pm", "Asha", "9876543210", "yes"
+    )
+    (event,) = await shop.rows("activities")
+    await run(
+        busy, SYSTEM, event["owner_id"], datetime.fromisoformat(event["starts_at"]) + timedelta(hours=2)
+    )
+    await shop.says("asha", "I want to move my appointment", "another time", "in 3 days at 7 pm", "yes")
+    told = await shop.world.app.store.read(lambda tx: tx.rows(sa.select(NOTIFICATION.table)), SYSTEM)
+    keys = [(row["key"], row["user_id"] == event["owner_id"]) for row in told]
+    assert ("notify.visit_passed_on", True) in keys and ("notify.visit_moved", False) in keys
 
 
 # --- orders ----------------------------------------------------------------------------------------

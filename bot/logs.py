@@ -1,5 +1,6 @@
 """Structured logs: JSON lines, one correlation id from webhook to receipt, personal data masked."""
 
+import io
 import logging
 import re
 import sys
@@ -37,6 +38,16 @@ def _add_correlation(_logger: Any, _method: str, entry: MutableMapping[str, Any]
     return entry
 
 
+class _Stderr(io.TextIOBase):
+    """Standard error as it is when a line is written: who runs a command within a program may replace it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(level: str = "info") -> None:
     """Send our logs and the libraries' to standard error. Called once by the program, not by tests."""
     threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -50,10 +61,10 @@ def configure(level: str = "info") -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Stderr()),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Stderr())
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[

@@ -1,4 +1,4 @@
-"""Digits that are spelled out: "nine eight double zero 4 5", "चार आठ तीन सात सात"."""
+"""Digits that are spelled out, in any language: "nine eight double zero 4 5"."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -74,16 +74,16 @@ async def played_in(
     shop: Shop,
     talks: Iterable[Conversation],
     times: int,
-    say: Say,
+    report: Say,
     customer: Callable[[Conversation, int], Customer] = ScriptedCustomer,
 ) -> AsyncIterator[Result]:
-    """Play each as often, and say how it went; `customer` makes who plays it, of the conversation and a
+    """Play each as often, and report how it went; `customer` makes who plays it, of the conversation and a
     seed."""
     for talk in talks:
         for seed in range(times):
             played = await play(shop, talk, customer(talk, seed))
             problems = judge(played, shop.app.words)
-            say(f"{'failed' if problems else 'passed'}  {talk.id}  {'; '.join(problems)}")
+            report(f"{'failed' if problems else 'passed'}  {talk.id}  {'; '.join(problems)}")
             yield Result(played, seed, problems)
 
 

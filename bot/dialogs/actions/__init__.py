@@ -60,7 +60,7 @@ ACTIONS: Mapping[str, Action] = {
 ONLY_LOOK = frozenset(
     {
         "recall_lead", "find_open_cases", "case_status", "offer_days", "offer_times", "check_time",
-        "count_visits", "find_visits", "offer_call_times", "check_call_time", "find_order_system",
+        "count_visits", "find_visits", "find_own_visit", "offer_call_times", "check_call_time", "find_order_system",
         "show_order", "check_code", "answer_question",
     }
 )  # fmt: skip

@@ -13,11 +13,16 @@ from bot.dialogs.understanding.examples import courtesy, words_of
 from bot.dialogs.understanding.extract import Extracted, choice_word, extract
 from bot.knowledge.tokens import WORD, fold
 
-_INSTEAD = re.compile(r".*\S[ ,]+(?:nahi+n?|nai|nhi|नहीं|नही|نہیں)[ ,]+(?P<new>.+)", re.IGNORECASE | re.DOTALL)
-"""Hindi and its kin deny first: "6 nahi 7 baje"."""
 _NOT = re.compile(r"(?P<new>.+?)[ ,]+not[ ,]+\S", re.IGNORECASE | re.DOTALL)
 """English last: "the ninth, not the sixth"."""
 _CLAUSE, _SENTENCE = re.compile(r"[,.!?;।۔،؛]\s|\n"), re.compile(r"[.!?।۔]\s+|\n")
+
+
+@lru_cache(maxsize=1)
+def _denied_first() -> re.Pattern[str]:
+    """Hindi and its kin deny first: "6 nahi 7 baje"."""
+    words = "|".join(sorted(words_of("denies_first"), key=len, reverse=True))
+    return re.compile(rf".*\S[ ,]+(?:{words})[ ,]+(?P<new>.+)", re.IGNORECASE | re.DOTALL)
 
 
 def marks_correction(text: str) -> bool:
@@ -40,7 +45,7 @@ def corrections_in(
 
 def _parts(text: str) -> Iterator[str]:
     """The parts that may say what is right, the likeliest first; the whole text at last."""
-    for pattern in (_INSTEAD, _NOT):
+    for pattern in (_denied_first(), _NOT):
         if match := pattern.match(text):
             yield match["new"]
     yield from dict.fromkeys((_CLAUSE.split(text)[0], _SENTENCE.split(text)[-1], text))

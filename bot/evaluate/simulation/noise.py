@@ -11,8 +11,8 @@ SLIPS = 0.12
 LEAST = 4
 """Letters of a word in which somebody slips."""
 _WORD = re.compile(r"[^\W\d_]+(?:[\u0900-\u0963]+[^\W\d_]*)*")
-_SIGNS = str.maketrans("िीुू", "ीिूु")
-"""In Devanagari one slips on the length of a vowel."""
+_SIGNS = {0x93F: 0x940, 0x940: 0x93F, 0x941: 0x942, 0x942: 0x941}
+"""In Devanagari one slips on the length of a vowel: the signs of short and long i and u."""
 
 
 class Typing:

@@ -1,4 +1,4 @@
-"""The pages of flows over plain HTTP: who may do what, what is refused, what works without a script."""
+"""The pages of flows over plain HTTP: who may do what, what is refused and how, what needs no script."""
 
 import html
 import re

@@ -60,8 +60,8 @@ ACTIONS: Mapping[str, Action] = {
 ONLY_LOOK = frozenset(
     {
         "recall_lead", "find_open_cases", "case_status", "offer_days", "offer_times", "check_time",
-        "count_visits", "find_visits", "find_own_visit", "offer_call_times", "check_call_time", "find_order_system",
-        "show_order", "check_code", "answer_question",
+        "count_visits", "find_visits", "find_own_visit", "offer_call_times", "check_call_time",
+        "find_order_system", "show_order", "check_code", "answer_question",
     }
 )  # fmt: skip
 """Actions that look something up, check it or tell it: with these nothing has happened yet."""

@@ -10,6 +10,7 @@ import pytest
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.commands import Command, Understood
 from bot.dialogs.flows import Flows, load_flows
+from bot.dialogs.looks import FindFreeTimes, Times
 from bot.dialogs.rehearsal import RESULTS, Rehearsal
 from bot.dialogs.render import Rendered, render
 from bot.dialogs.turn import OpenCase, Turn
@@ -30,10 +31,12 @@ def flows(words: Words) -> Flows:
 
 @dataclass
 class Conversation(Rehearsal):
-    """One customer whose commands, or words, a test gives."""
+    """One customer whose commands, or words, a test gives. `times` is what the calendar says whatever it is
+    asked; without it, as its free times are."""
 
     words: Words = field(default_factory=Words.load)
     lang: str = "en"
+    times: Times | None = None
     rendered: tuple[Rendered, ...] = ()
     needs: list[Any] = field(default_factory=list)
 
@@ -47,6 +50,8 @@ class Conversation(Rehearsal):
 
     def read(self, need: Any) -> Any:
         self.needs.append(need)
+        if isinstance(need, FindFreeTimes) and self.times is not None:
+            return self.times
         return super().read(need)
 
     def wrote(self, kind: type) -> list[Any]:

@@ -49,7 +49,7 @@ def test_a_visit_is_offered_confirmed_and_booked_by_the_business_s_clock(convers
 
 def test_a_call_names_the_clock_that_is_not_ours(conversation: Begin) -> None:
     for customer, named in ((EMIRATI, True), (replace(EMIRATI, phones=("+919876543210",)), False)):
-        chat = conversation(customer=customer)
+        chat = conversation(customer=customer, times=Times())
         told = chat.hears(StartFlow("call_back", {"call_at": "tomorrow at 5 pm", "about": "a fridge"}))
         assert "5:00 pm" in told and ("Gulf Standard Time" in told) == named
         (call,) = chat.wrote(BookCall)
@@ -86,7 +86,7 @@ def test_who_has_three_visits_ahead_is_offered_a_person(conversation: Begin) -> 
     chat = conversation(visits=visits)
     assert "3 visits" in chat.hears(StartFlow("book_appointment", {"service": "Check-up"}))
     assert "flow:talk_to_person" in chat.buttons
-    chat = conversation(customer=EMIRATI, visits=visits[:2])
+    chat = conversation(customer=EMIRATI, times=Times(), visits=visits[:2])
     given = {"service": "Check-up", "starts_at": "2026-11-24T17:00+05:30"}
     assert "Shall I book" in chat.hears(StartFlow("book_appointment", given))
     chat.visits = visits  # the third came from another conversation meanwhile

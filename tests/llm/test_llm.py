@@ -270,6 +270,7 @@ async def test_what_others_wrote_stays_within_its_fence(
     else:
         flow = {"name": "a", "description": text}
         values = {"text": text, "flows": [flow], "nearest": [lines], "running": "a", "awaited": "b"}
+        values["confirming"] = True
         values |= {"choices": [text], "known": [lines], "earlier": [lines]}
     await llm.structured(prompt, SCHEMA, **values)
     sent = "".join(one["content"] for one in emulator.requests[-1]["messages"])

@@ -247,14 +247,14 @@ async def test_an_order_that_is_not_there_looks_like_one_that_is(shop: Shop) -> 
 
 
 async def test_a_code_is_sent_again_as_often_as_the_hour_allows(shop: Shop) -> None:
-    assert "••••00077" in await shop.says("asha", "where is my order ORD-1042")
+    assert "on the order" in await shop.says("asha", "where is my order ORD-1042")
     (first,) = await shop.codes()
-    assert "••••00077" in await shop.says("asha", "send the code again")
+    assert "on the order" in await shop.says("asha", "send the code again")
     first, second = await shop.codes()
     assert "Tries left: 4" in await shop.says("asha", "000000" if first == second else first)
-    assert "••••00077" in await shop.says("asha", "1")
+    assert "on the order" in await shop.says("asha", "1")
     told = await shop.says("asha", "Send the code again.")
-    assert "three codes" in told and "look at the code again" in told
+    assert "a few codes" in told and "look at the code again" in told
     codes = await shop.codes()
     assert len(codes) == 3 and "Mixer" in await shop.says("asha", codes[-1])
 

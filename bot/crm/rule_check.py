@@ -16,9 +16,10 @@ DUE = "due"
 GENERAL = ("created", "updated", "deleted", "restored")
 """`updated` is any event that changed a field, whatever else it is called."""
 SPECIAL: dict[str, tuple[str, ...]] = {
-    "activities": ("done",),
-    "cases": ("reopened", "escalated"),
-    "contacts": ("blocked", "unblocked", "question_unanswered", "abusive"),
+    "activities": ("done", "moved", "called_off"),
+    "cases": ("reopened", "escalated", "withdrawn"),
+    "contacts": ("blocked", "unblocked", "question_unanswered", "abusive", "rated"),
+    "leads": ("dropped",),
     "conversations": ("handed_off", "taken_over", "handed_back", "moved", "identified", "escalated"),
     "messages": (
         *("received", "reacted", "edited", "deleted", "written", "file_lost", "file_expired"),

@@ -80,7 +80,7 @@ def _lint(flow: Flow, flows: Flows) -> Iterator[Finding]:
         yield Finding(flow.name, "", False, "no flow calls it, and customers cannot start it")
     yield from _unknown(flow, graph)
     for step in flow.collects():
-        for value in {*step.words, *step.hints} - {*step.choices}:
+        for value in {*step.words, *step.hints, *step.examples} - {*step.choices}:
             yield Finding(flow.name, step.id, False, f"there are words for {value}, which is no choice")
 
 

@@ -111,7 +111,8 @@ class Dovecot:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
-            (self.root / "run" / "master.pid").unlink(missing_ok=True)
+            # Its children end a moment later: at their sockets the next one would believe this one alive.
+            shutil.rmtree(self.root / "run")
             self._process = None
 
     def deliver(self, raw: bytes) -> None:

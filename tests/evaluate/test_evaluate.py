@@ -145,11 +145,11 @@ def test_unreadable_gold_names_the_line(tmp_path, text):
 
 def test_wrong_use_is_a_sentence(tmp_path):
     with pytest.raises(InvalidInput, match="bounces"):
-        run_evaluation("nothing", {})
+        run_evaluation("nothing", {}, print)
     with pytest.raises(InvalidInput, match="needs --test"):
-        run_evaluation("replies", {"test": None})
+        run_evaluation("replies", {"test": None}, print)
     with pytest.raises(InvalidInput, match="takes no --holdout-weeks"):
-        run_evaluation("replies", {"test": tmp_path, "holdout_weeks": 3})
+        run_evaluation("replies", {"test": tmp_path, "holdout_weeks": 3}, print)
 
 
 def test_the_shared_sets(tmp_path):

@@ -222,7 +222,10 @@ async def test_a_private_note_refuses_files_instead_of_losing_them(site: Site, s
     [
         (
             "admin",
-            {"conversations", "records", "articles", "templates", "channels", "admin", "parked", "business"},
+            {
+                *("conversations", "records", "articles", "templates", "channels", "admin", "parked"),
+                *("business", "flows"),
+            },
         ),
         ("manager", {"conversations", "records", "articles", "templates", "channels", "parked", "business"}),
         ("agent", {"conversations", "records", "articles", "templates", "parked"}),

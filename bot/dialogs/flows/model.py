@@ -29,7 +29,8 @@ class Collect:
     """Ask for a slot until its value fits. `optional`: skipped on "no", and once the flow has asked its
     `questions`. `choices`: value -> locale key; `choices_from` names a slot that holds
     `[[value, title], …]`. `other`: a choice also takes any text. `words`: value -> what people say for it,
-    in any language; `early`: also when it was not asked for yet. `hints`: words so plain that they count
+    in any language; `examples`: value -> whole answers that mean it, which the classifier learns; `early`:
+    also when it was not asked for yet. `hints`: words so plain that they count
     anywhere, asked for or not. `reads`: what else answers it, `when` for a day, festival or span of time.
     `unit`: of a quantity, what it counts ("person"). `looks_back`: a date or time asked for is past ("since
     when is it broken?"), so that "kal" is yesterday. `last`: of several values in one message it takes the
@@ -57,6 +58,7 @@ class Collect:
     choices_from: str = ""
     other: bool = False
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     early: bool = False
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads: str = ""

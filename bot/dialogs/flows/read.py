@@ -35,7 +35,7 @@ FLOW_FIELDS = {
 }  # fmt: skip
 _COLLECT = {
     "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
-    "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "our_zone", "min", "max",
+    "examples", "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "our_zone", "min", "max",
     "after", "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
 }  # fmt: skip
 STEP_FIELDS: Mapping[str, frozenset[str]] = {
@@ -242,6 +242,7 @@ class Reader:
             choices_from=from_slot,
             other=bool(data.get("other", False)),
             words=self.texts(data, "words"),
+            examples=self.texts(data, "examples"),
             early=bool(data.get("early", False)),
             hints=self.texts(data, "hints"),
             reads=str(data.get("reads", "")),

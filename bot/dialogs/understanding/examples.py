@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -24,11 +24,13 @@ NONE = "out_of_scope"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A message and what it means: a flow's name, or a courtesy's."""
+    """A message and what it means: a flow's name, or a courtesy's. An answer to the question `of` a flow
+    ("return_item.reason") means one of its choices."""
 
     text: str
     label: str
     lang: str
+    of: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +58,24 @@ def examples(flows: Flows) -> tuple[Example, ...]:
     rows.extend(
         Example(str(text), NONE, lang) for lang, texts in courtesy()["none"].items() for text in texts
     )
+    rows.extend(_answers(flows))
     return tuple(rows)
+
+
+def question(flow: str, slot: str) -> str:
+    """The name of a question whose answers are learned."""
+    return f"{flow}.{slot}"
+
+
+def _answers(flows: Flows) -> Iterator[Example]:
+    """What is answered to questions with choices, where a flow gives examples of it."""
+    for flow in sorted(flows.values(), key=lambda flow: flow.name):
+        for step in flow.collects():
+            if len(step.examples) < 2:
+                continue
+            for said in (step.examples, step.words, step.hints):
+                for value, texts in said.items():
+                    yield from (Example(text, value, "", question(flow.name, step.slot)) for text in texts)
 
 
 def digest(rows: Sequence[Example]) -> str:
@@ -75,7 +94,7 @@ def _code() -> bytes:
 
 def to_json(rows: Sequence[Example]) -> str:
     """As training reads them."""
-    return json.dumps([[row.text, row.label, row.lang] for row in rows], ensure_ascii=False)
+    return json.dumps([[row.text, row.label, row.lang, row.of] for row in rows], ensure_ascii=False)
 
 
 def from_json(text: str) -> tuple[Example, ...]:

@@ -8,10 +8,12 @@ None: it serves until the whole one is trained, and `full` is then as quick as `
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from bot.dialogs.understanding.embed import Vectors, embed
 from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
 
-FORMAT = 3
+FORMAT = 4
+_ANSWERS = "answers/"
 
 Numbers = NDArray[np.float32]
 
@@ -121,7 +124,8 @@ def kernel(nearness: Numbers) -> Numbers:
 @dataclass(frozen=True)
 class Model:
     """`at_least` is the one threshold: a guess whose best score is below it is none. A quick guess needs a
-    probability of `fast_at` besides. Both are chosen in training, from the examples alone."""
+    probability of `fast_at` besides. Both are chosen in training, from the examples alone. `answers`: a
+    question -> the model of what is answered to it."""
 
     labels: tuple[str, ...]
     vocabulary: Vocabulary
@@ -130,6 +134,7 @@ class Model:
     examples: Examples
     at_least: float
     fast_at: float
+    answers: Mapping[str, "Model"] = field(default_factory=dict)
 
     def fast(self, text: str) -> Guess | None:
         """What the words alone say; None when that is not enough."""
@@ -181,7 +186,7 @@ class Model:
         ranked = tuple((self.labels[row], float(powers[row] / powers.sum())) for row in best)
         return Guess(ranked, bool(scores[best[0]] >= self.at_least) and ranked[0][1] >= likely)
 
-    def save(self, file: Path) -> None:
+    def save(self, file: Path | IO[bytes]) -> None:
         """Write it as one `.npz`."""
         words: dict[str, Any] = {
             "format": FORMAT,
@@ -208,11 +213,14 @@ class Model:
                 "meaning.points": self.meaning.points,
                 "meaning.dual": self.meaning.dual,
             }
-        with file.open("wb") as stream:
-            np.savez(stream, words=_packed(json.dumps(words, ensure_ascii=False)), **arrays)
+        arrays["words"] = _packed(json.dumps(words, ensure_ascii=False))
+        for question, model in self.answers.items():
+            model.save(inner := BytesIO())
+            arrays[f"{_ANSWERS}{question}"] = np.frombuffer(inner.getvalue(), np.uint8)
+        np.savez(file, **arrays)
 
     @classmethod
-    def read(cls, file: Path) -> "Model":
+    def read(cls, file: Path | IO[bytes]) -> "Model":
         """Read what `save` wrote. Raises ValueError, BadZipFile or OSError when it is none of ours."""
         with np.load(file, allow_pickle=False) as stored:
             words: dict[str, Any] = json.loads(stored["words"].tobytes())
@@ -233,6 +241,11 @@ class Model:
                 ),
                 at_least,
                 fast_at,
+                {
+                    name.removeprefix(_ANSWERS): cls.read(BytesIO(stored[name].tobytes()))
+                    for name in stored.files
+                    if name.startswith(_ANSWERS)
+                },
             )
 
 

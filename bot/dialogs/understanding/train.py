@@ -9,8 +9,8 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,17 +42,33 @@ LIKELY, LIKELY_ALONE = 0.5, 0.6
 GIVEN, MADE = "examples.json", "model.npz"
 """The files of FOLDER: what to learn from, and the model."""
 _EVERY = slice(None)
+_NO_ANSWER = frozenset({NONE, "ask_knowledge", "talk_to_person", "cancel", "greeting"})
+"""What customers say where a question waits, and what answers none."""
 
 
 def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
-    """A model of these examples by their words, and by their meaning where `cache` keeps their embeddings.
-    Rows labelled NONE are meant for nobody."""
-    lesson = _Lesson.of(rows[:: -(-len(rows) // MOST) or 1])
+    """A model of these examples by their words, and by their meaning where `cache` keeps their embeddings;
+    with one for each question whose answers are among them. Rows labelled NONE are meant for nobody."""
+    rows = rows[:: -(-len(rows) // MOST) or 1]
+    texts = [row.text for row in rows]
+    known = dict(zip(texts, embed_kept(texts, cache), strict=True)) if cache else None
+    questions: dict[str, list[Example]] = {}
+    for row in rows:
+        questions.setdefault(row.of, []).append(row)
+    messages = questions.pop("", [])
+    beside = [replace(row, label=NONE) for row in messages if row.label in _NO_ANSWER]
+    answers = {name: _trained([*said, *beside], known) for name, said in questions.items()}
+    return replace(_trained(messages, known), answers=answers)
+
+
+def _trained(rows: Sequence[Example], known: Mapping[str, Vectors] | None) -> Model:
+    """A model of examples of one kind; `known` are the embeddings of their texts."""
+    lesson = _Lesson.of(rows)
     quick = lesson.judged()
-    if cache is None:
+    if known is None:
         at_least, _ = _thresholds((quick, quick), lesson)
         return lesson.model(quick, None, quick, at_least, LIKELY_ALONE)
-    points = embed_kept(lesson.texts, cache)
+    points = np.array([known[text] for text in lesson.texts], np.float32)
     lens = Lens.of(points)
     points = lens(points)
     share = min(SHARES, key=lambda share: lesson.loss(points, share))

@@ -1,6 +1,7 @@
 """Playing one conversation to its end over the real pipe."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,14 +62,13 @@ async def play(shop: Shop, conversation: Conversation, customer: Customer) -> Pl
             line = await line_of(customer.channel)
             if conversation.flow == "change_appointment":
                 await shop.has_visit(line)
-            for said in customer.opening():
-                scene = await _say(shop, line, said, played)
+            scene = await _say(shop, line, customer.opening(), played)
             while played.turns < TURNS:
                 said_next = await customer.next(scene, shop.flows)
                 if said_next is None:
                     break
                 line = await line_of(customer.channel)
-                scene = await _say(shop, line, said_next, played)
+                scene = await _say(shop, line, (said_next,), played)
             lane_ids = [shop.lane_id(one) for one in lines.values()]
             played.records = await shop.app.store.read(read_records, SYSTEM, shop.app.words, lane_ids)
             await shop.forget()
@@ -76,19 +76,23 @@ async def play(shop: Shop, conversation: Conversation, customer: Customer) -> Pl
     return played
 
 
-async def _say(shop: Shop, line: Line, said: Said, played: Played) -> Scene:
+async def _say(shop: Shop, line: Line, burst: Sequence[Said], played: Played) -> Scene:
+    """Write one message right after the other; what is before the customer's eyes then."""
     began = time.perf_counter()
     before = await _heard(shop, line)
-    await line.say(said.text, said.button)
+    for said in burst:
+        await line.say(said.text, said.button)
     await shop.settled()
     played.seconds += time.perf_counter() - began
-    played.turns += 1
-    played.said.append(said.text)
+    played.turns += len(burst)
+    played.said += [said.text for said in burst]
     conversation, texts = await shop.app.store.read(_read, SYSTEM, shop.lane_id(line))
     state = from_json((conversation or {}).get("state") or {})
     heard = tuple(texts[len(before) :])
     where = f"{line.channel} " if played.conversation.channel != line.channel else ""
-    played.transcript.append(f"{where}> {said.text}" + (f"  [{said.button}]" if said.button else ""))
+    played.transcript += [
+        f"{where}> {said.text}" + (f"  [{said.button}]" if said.button else "") for said in burst
+    ]
     played.transcript += [f"< {text}" for text in heard]
     human = conversation is not None and conversation["owner"] == "human"
     awaited = state.top

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from bot.records.store import Store
@@ -18,6 +19,14 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 # How long an example takes says how busy the machine is: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# A traceback in colours with all its values takes half a second, and tests of faults make hundreds.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

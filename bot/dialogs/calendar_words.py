@@ -15,12 +15,18 @@ from bot.yaml_text import read_yaml
 
 _TOKEN = re.compile(rf"\d+|[^\W\d_](?:[^\W\d_]|[{MARKS}]|['’](?=[a-z]))*|[{MARKS}]+|[^\s\w]")
 _ORDINAL = frozenset({"st", "nd", "rd", "th"})
-_SURE = ("days", "either_way", "parts", "clock", "weekdays", "half_past", "quarter_past", "quarter_to")
+_SURE = (
+    *("days", "either_way", "parts", "clock", "weekdays", "half_past", "quarter_past", "quarter_to"),
+    *("of_month", "of"),
+)
 """What romanised Hindi lends to a text in English: words that English has not."""
 
 _SLIPS_IN = frozenset({"weekday", "month", "part", "day"})
 _SLIPS_FROM = 6
 """Letters from which on a word of the calendar is known with a slip in it."""
+_VOWELS, _DOUBLED = re.compile(r"[aeiou]+"), re.compile(r"(.)\1+")
+_HASTY = 4
+"""Letters that must be left of a word without its vowels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,9 @@ def _longest(
         means = lexicon.get(" ".join([token[0] for token in tokens[at : at + size]]))
         if means and means.keys() != {"longest"}:
             return size, means
-    return 1, {}
+    word = tokens[at][0]
+    known = len(word) >= _HASTY and word.isascii() and word.isalpha() and word not in lexicon
+    return 1, (lexicon.get(_hasty(word), {}) if known else {})
 
 
 def _lower(text: str) -> str:
@@ -124,9 +132,17 @@ def _lexicon(tables: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
             first["longest"] = max(first.get("longest", 0), len(words))
     for word, means in tuple(lexicon.items()):
         if len(word) >= _SLIPS_FROM and word.isascii() and word.isalpha() and means.keys() & _SLIPS_IN:
-            for slip in _slips(word):
+            for slip in (*_slips(word), _hasty(word)):
                 lexicon.setdefault(slip, {**means})
     return lexicon
+
+
+@lru_cache(maxsize=4096)
+def _hasty(word: str) -> str:
+    """A word without vowels and doubled letters, marked as such: "novmbr" and "november" are one. A mark
+    alone where too little is left."""
+    kept = _DOUBLED.sub(r"\1", word[:1] + _VOWELS.sub("", word[1:]))
+    return f"~{kept}" if len(kept) >= _HASTY else "~"
 
 
 def _slips(word: str) -> Iterator[str]:

@@ -110,7 +110,11 @@ class _Reader:
             return False
         text = " " * day_at[1] + self.text[day_at[1] : hour_at[0]]
         other = _Reader(text, between, self.reckoning).day()
-        return other is not None and other[0] != day
+        if other is None or other[0] == day:
+            return False
+        # "the 30th, Monday that is, at 11": its weekday is not another day.
+        named = [item.get("weekday") for item in between if item.get("weekday") is not None]
+        return not (named == [day.weekday()] and not any(item.get("day") for item in between))
 
     def only_part(self, place: tuple[int, int]) -> bool:
         """Whether the time at a place is but a part of the day; noon and midnight are hours."""
@@ -213,7 +217,7 @@ class _Reader:
             day = self.get(after, "ordinal") or self.get(after, "number")
             if isinstance(day, int) and 1 <= day <= 31 and not self.get(after + 1, "clock"):
                 year, last = self.year(after + 1)
-                return self.found(self.of_year(day, month, year), at, last)
+                return self.found(self.of_year(day, month, year or self.year_before(at)), at, last)
         return None
 
     def over(self, at: int, tag: str) -> int:
@@ -229,6 +233,17 @@ class _Reader:
             if isinstance(value, int) and 1900 <= value <= 2200 and (place == at or self.get(at, "of")):
                 return value, place
         return 0, at - 1
+
+    def year_before(self, at: int) -> int:
+        """The year said somewhere before a month ("2026 likhna tha, March ki 15"), or its shift; 0: none."""
+        for place in range(at - 1, -1, -1):
+            value = self.get(place, "number")
+            if isinstance(value, int) and 1900 <= value <= 2200:
+                return value
+            shift = self.shift(place)
+            if shift is not None and self.get(place + 1, "unit") == "year":
+                return self.today.year + shift
+        return 0
 
     def of_year(self, day: int, month: int, year: int) -> date | None:
         """A day and month in the year said, or in the one that the slot looks to."""
@@ -310,11 +325,21 @@ class _Reader:
                 last = at + 1
             elif not (self.reckoning.asked == "day" and len(self.items) == 1):
                 return None
-        elif day is not None and not (self.get(at - 1, "of") or len(self.items) <= 2):
+        elif day is not None and not (self.get(at - 1, "of") or len(self.items) <= 2 or self.with_hour(at)):
             return None
         if not isinstance(day, int) or not 1 <= day <= 31:
             return None
         return self.found(self.coming(day), at, last)
+
+    def with_hour(self, at: int) -> bool:
+        """Whether an hour follows: "26th, 11 in the morning"; "2nd floor" has none."""
+        after = self.items[at + 1 : at + 6]
+        return self.reckoning.asked == "day" or (
+            any(isinstance(item.get("number"), int) for item in after)
+            and any(
+                item.get("part") or item.get("clock") or item.get("am") or item.get("pm") for item in after
+            )
+        )
 
     def coming(self, day: int) -> date | None:
         """The next such day of a month, or the last one where the slot looks back."""

@@ -30,20 +30,12 @@ NAME_LIMIT = 60
 EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", re.UNICODE)
 _PHONE_LIKE = re.compile(r"(?<![\w.])\+?\(?\d[\d\s().-]{5,18}\d(?!\w)")
 _WORDS = read_yaml(spelled((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8")))
-_NAME_BEFORE = re.compile(
-    r"^(?:(?:hi|hello|hey|namaste|no|sorry|actually)[,\s]+)*"
-    r"(?:my (?:good )?name is|name is|name\s*[:-]|i am|i'm|im|this is|it is|it's|call me|"
-    r"mera (?:naam|nam)|main|mai|naam|मेरा नाम|मैं|नाम|میرا نام|میں|نام)\s+",
-    re.IGNORECASE,
-)
-_NAME_AFTER = re.compile(
-    r"\s+(?:here|hai|hain|hoon|hu|hun|hoo|bol raha|bol rahi|है|हूँ|हूं|हैं|"
-    r"(?:(?:بات کر|بول) (?:رہا|رہی) )?ہوں|ہے|ہیں)[.!।۔\s]*$",
-    re.IGNORECASE,
-)
 # One letter, then letters, marks (Indic vowel signs are no letters to `re`), dots, apostrophes, hyphens.
 _NAME = re.compile(r"[^\W\d_][^\d_@#/\\<>{}\[\]()+=?!,;:|\"؟،؛۔]*")
 _NO_NAMES = frozenset(fold(_WORDS["not_names"]).split())
+_NAME_WORDS = frozenset(fold(_WORDS["name_words"]).split())
+_BEFORE_NAMES = frozenset(["", *fold(_WORDS["before_names"]).split()])
+_AFTER_NAMES = frozenset(["", *fold(_WORDS["after_names"]).split()])
 YES = frozenset(fold(_WORDS["says_yes"]).split())
 NO = frozenset(fold(_WORDS["says_no"]).split())
 _WORD = re.compile(r"[^\s.,!?।۔؟،]+")
@@ -89,14 +81,29 @@ def find_money(text: str, currency: str, bare: bool = False) -> dict[str, Any] |
 
 
 def read_name(text: str) -> str | None:
-    """A person's name, without "my name is"."""
-    name = _NAME_AFTER.sub("", _NAME_BEFORE.sub("", text.strip())).strip(" .!।۔")
-    words = name.split()
-    if not words or len(words) > 5 or len(name) > NAME_LIMIT or not _NAME.fullmatch(name):
+    """A person's name, without "my name is", "ji" or "naam hai" around it."""
+    words = text.split()
+    said = [_bare(word) for word in words]
+    called = next((at for at, word in enumerate(said) if word in _NAME_WORDS), None)
+    parts = [words] if called is None else [words[called + 1 :], words[:called]]
+    name = next((found for part in parts if (found := _without_frills(part))), "")
+    if not name or len(name.split()) > 5 or len(name) > NAME_LIMIT or not _NAME.fullmatch(name):
         return None
-    if any(fold(word) in _NO_NAMES for word in words):
-        return None
-    return " ".join(words)
+    return None if any(fold(word) in _NO_NAMES for word in name.split()) else name
+
+
+def _bare(word: str) -> str:
+    return fold(word).strip(".,:;=-!।۔،").removesuffix("'s")
+
+
+def _without_frills(words: list[str]) -> str:
+    """The words of a name, without those that lead to it or follow it."""
+    first, last = 0, len(words)
+    while first < last and _bare(words[first]) in _BEFORE_NAMES:
+        first += 1
+    while last > first and _bare(words[last - 1]) in _AFTER_NAMES:
+        last -= 1
+    return " ".join(words[first:last]).strip(" .,:-!।۔،")
 
 
 def read_yes_no(text: str) -> bool | None:

@@ -28,7 +28,7 @@ from bot.dialogs.state import DialogState
 from bot.dialogs.understanding import Understanding
 from bot.dialogs.understanding.exact import Exact
 from bot.dialogs.understanding.language import detect
-from bot.dialogs.understanding.propose import is_question
+from bot.dialogs.understanding.manners import is_question
 from bot.dialogs.understanding.when import find_when
 from bot.i18n import Words
 from bot.messages import InboundMessage

@@ -31,8 +31,8 @@ from bot.dialogs.turn import Business, Customer, Line, Turn
 from bot.dialogs.understanding import Model, Understanding
 from bot.dialogs.understanding.extract import Extracted
 from bot.dialogs.understanding.model import Guess
-from bot.dialogs.understanding.propose import Reading
 from bot.dialogs.understanding.reader import Refused, commands_of
+from bot.dialogs.understanding.reading import Reading
 from bot.dialogs.understanding.schema import open_steps
 from bot.i18n import Words
 from bot.llm import LLM

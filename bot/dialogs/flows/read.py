@@ -35,8 +35,8 @@ FLOW_FIELDS = {
 }  # fmt: skip
 _COLLECT = {
     "type", "ask", "invalid", "optional", "skip_when_known", "choices", "choices_from", "other", "words",
-    "examples", "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "our_zone", "min", "max",
-    "after", "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
+    "examples", "early", "hints", "reads", "unit", "looks_back", "last", "our_languages", "our_zone", "min",
+    "max", "after", "before", "day_from", "anything", "digits", "tries", "otherwise", "repairs", "label",
 }  # fmt: skip
 STEP_FIELDS: Mapping[str, frozenset[str]] = {
     "collect": frozenset(_COLLECT),

@@ -20,12 +20,15 @@ from bot.dialogs.state import DialogState, load
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.abuse import is_abusive
 from bot.dialogs.understanding.exact import Exact
+from bot.dialogs.understanding.examples import ASIDE, question
 from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.legible import legible
 from bot.dialogs.understanding.model import Guess, Model
-from bot.dialogs.understanding.propose import CHITCHAT, INFORM, Reading, near_flows, propose, start_slots
+from bot.dialogs.understanding.propose import propose
 from bot.dialogs.understanding.reader import read_with_llm, worth_asking
+from bot.dialogs.understanding.reading import CHITCHAT, HAS_NONE, INFORM, UNKNOWN, Reading
+from bot.dialogs.understanding.request import near_flows, start_slots
 from bot.i18n import Words
 from bot.llm import LLM
 from bot.messages import InboundMessage
@@ -36,7 +39,7 @@ _SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
 _CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 _PARTS = 5
 """Sentences of a message that are looked at one by one."""
-_COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM)
+_COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM, HAS_NONE)
 """What says nothing of the matter when something else does."""
 
 
@@ -84,7 +87,9 @@ class Understanding:
         ):
             return Understood(_with_matter(exact, turn, state, learned.flows), lang, "exact")
         guess = await guess_message(learned.model, text)
-        reading = Reading(text, lang, extract(text, turn, lang), guess, turn, state, learned.flows)
+        found = extract(text, turn, lang)
+        answer, aside = await _guess_answer(learned, state, text)
+        reading = Reading(text, lang, found, guess, turn, state, learned.flows, answer, aside)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"
@@ -105,11 +110,33 @@ async def guess_message(model: Model, text: str) -> Guess:
     if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
         return whole
     guesses = [guess for part in parts[:_PARTS] if (guess := await _guess(model, part)).sure]
-    matter = [guess for guess in guesses if guess.label not in _COURTESIES]
+    matter = sorted((one for one in guesses if one.label not in _COURTESIES), key=lambda one: -one.confidence)
     if matter:
-        return max(matter, key=lambda guess: guess.confidence)
+        return _of_several(matter)
     # Courtesy only when all of it is: "Hello. <something not understood>" is not a greeting.
     return guesses[0] if len(guesses) == len(parts) else Guess(whole.ranked, False)
+
+
+def _of_several(matter: Sequence[Guess]) -> Guess:
+    """Of sentences that mean several things, the likeliest first; none of them is then likelier than half."""
+    labels = dict.fromkeys(one.label for one in matter)
+    if len(labels) == 1:
+        return matter[0]
+    ranked = {label: next(one.confidence for one in matter if one.label == label) for label in labels}
+    whole = sum(ranked.values())
+    return Guess(tuple((label, likely / whole) for label, likely in ranked.items()), True)
+
+
+async def _guess_answer(learned: _Learned, state: DialogState, text: str) -> tuple[Guess, Guess]:
+    """Which of its choices a text says that answers the question which waits, and whether it is said in place
+    of any answer."""
+    step, sure = state.awaited(learned.flows), state.confirming(learned.flows)
+    answers, guesses = learned.model.answers, [UNKNOWN, UNKNOWN]
+    name = question(state.top.flow, step.slot) if step is not None and state.top is not None else ""
+    for place, model in enumerate((answers.get(name), answers.get(ASIDE) if step or sure else None)):
+        if model is not None:
+            guesses[place] = await _guess(model, text)
+    return guesses[0], guesses[1]
 
 
 async def _guess(model: Model, text: str) -> Guess:
@@ -144,7 +171,7 @@ def _with_matter(
     if not said:
         return commands
     lang = detect(said, turn.business.languages, state.spoken) or turn.business.languages[0]
-    reading = Reading(said, lang, extract(said, turn, lang), Guess((), False), turn, state, flows)
+    reading = Reading(said, lang, extract(said, turn, lang), UNKNOWN, turn, state, flows)
     return tuple(
         StartFlow(one.flow, {**start_slots(flows[one.flow], reading), **one.slots})
         if isinstance(one, StartFlow) and one.flow in flows

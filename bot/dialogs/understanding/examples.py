@@ -18,6 +18,10 @@ CODE = (
 )
 """What decides, beside the examples, what a model is: where it changes, models are made anew."""
 
+ASIDE = "*"
+"""The name, among questions, of what is said instead of an answer to any of them."""
+OTHER = "other"
+"""The label of what is no aside."""
 NONE = "out_of_scope"
 """The label of an example that is meant for no flow."""
 
@@ -58,6 +62,8 @@ def examples(flows: Flows) -> tuple[Example, ...]:
     rows.extend(
         Example(str(text), NONE, lang) for lang, texts in courtesy()["none"].items() for text in texts
     )
+    for label, langs in courtesy()["asides"].items():
+        rows.extend(Example(str(text), label, lang, ASIDE) for lang, texts in langs.items() for text in texts)
     rows.extend(_answers(flows))
     return tuple(rows)
 

@@ -19,8 +19,9 @@ from bot.knowledge.tokens import WORD, fold
 # With its hyphen, or long enough not to be "vitamin C 50".
 CASE_NUMBER = re.compile(r"\bC(?:\s?[-\u2010-\u2015]\s?(\d{1,9})|(\d{3,9}))\b", re.IGNORECASE)
 _NAMED = re.compile(
-    r"(?:\bmy (?:good )?name is|\bname is|\bname\s*[:-]|\bmera (?:shubh )?na+m|मेरा (?:शुभ )?नाम|میرا نام)"
-    r"\s+(?P<name>[^\d,.!?;।\n۔،؟؛]{2,60})",
+    r"(?:\bmy (?:good )?name is|\bname is|\bname(?:'s)?\s*[:=-]|\bmera (?:shubh )?na+m|मेरा (?:शुभ )?नाम|"
+    r"میرا نام|(?:\bka|\bki|\bke|का|के|की|کا|کے|کی) (?:(?:shubh|full|poora|पूरा|शुभ) )?(?:na+m|name|नाम|नेम|نام))"
+    r"(?:\s+(?:to|toh|तो|تو))?\s+(?P<name>[^\d,.!?;।\n۔،؟؛]{2,60})",
     re.IGNORECASE,
 )
 # "I am Ravi": only with a capital, "I am looking" being far more common.
@@ -51,6 +52,15 @@ _SCALE = re.compile(
     r"(?<!\w)\S+\s+(?:me|mein|main|में|मे|میں)\s+(?:se|से|سے)(?!\w)|(?:out of|/)\s*\S+", re.IGNORECASE
 )
 """The scale beside a grade: "5 me se 3", "3 out of 5"."""
+_OF_SCALE = re.compile(
+    r"(?<![\w.])(?:(?P<given>\d+(?:\.\d+)?)\s*(?:/|(?:out of|on|upon)\s)\s*(?P<of>\d+)|"
+    r"(?P<of_first>\d+)\s*(?:me|mein|main|mai|में|मे|میں)\s*(?:se|say|से|سے)\s*(?P<given_after>\d+(?:\.\d+)?))(?![\w/])",
+    re.IGNORECASE,
+)
+"""A grade with its scale: "6.5/10", "8 out of 10", "10 में से 7"."""
+_NUMBER = re.compile(r"(?<![\w.,/:-])\d+(?:\.\d+)?(?![\w/:-]|[.,]\d)")
+_BRIEF_GRADE = 7
+"""Words up to which the one number of an answer is the grade."""
 _LEAST_SUM = 50_000
 """Minor units: a smaller number alone is as likely a count, a size or a house."""
 _NO_NAMES_AFTER_I_AM = frozenset(
@@ -183,6 +193,31 @@ def choice_word(step: Collect, text: str) -> str | None:
         ),
         None,
     )
+
+
+def is_word_of(step: Collect, text: str) -> bool:
+    """Whether a text is nothing but one of a step's words."""
+    bare = " ".join(WORD.findall(fold(text)))
+    return any(word == bare for word, _, _ in _by_length(step))
+
+
+def grade(step: Collect, text: str) -> str | None:
+    """The grade that a text gives in figures, on this step's scale or turned to it: "4 stars", "6.5/10"."""
+    said = plain(text[:LONGEST]).text
+    top = max(int(value) for value in step.choices)
+    if match := _OF_SCALE.search(said):
+        given, scale = float(match["given"] or match["given_after"]), float(match["of"] or match["of_first"])
+        if not scale or given > scale:
+            return None
+        given = given * top / scale
+    else:
+        numbers = _NUMBER.findall(said)
+        if len(numbers) != 1 or len(said.split()) > _BRIEF_GRADE:
+            return None
+        given = float(numbers[0])
+        if given > top:
+            return None
+    return str(min(max(int(given + 0.5), 1), top))
 
 
 def _is_small(word: str) -> bool:

@@ -32,6 +32,11 @@ def has_none(text: str) -> bool:
     return any(word in NO or word in _lacks() for word in words)
 
 
+def denies(text: str) -> bool:
+    """Whether a word of denial stands anywhere in a text."""
+    return any(fold(word) in NO for word in WORD.findall(text))
+
+
 def gives_up(text: str) -> bool:
     """Whether a clause of a text leaves it at that: "leave it", "rehne do", "ignore all this"."""
     if bare(text) in _skips():

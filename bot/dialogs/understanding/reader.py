@@ -28,7 +28,7 @@ from bot.dialogs.slots import accept, choices
 from bot.dialogs.understanding.corrections import marks_correction
 from bot.dialogs.understanding.extract import slots_for
 from bot.dialogs.understanding.model import Model
-from bot.dialogs.understanding.propose import CHITCHAT, Reading
+from bot.dialogs.understanding.reading import CHITCHAT, Reading
 from bot.dialogs.understanding.schema import CLAIMS, MOST, in_reach, open_slots, open_steps, schema_of
 from bot.llm import LLM
 

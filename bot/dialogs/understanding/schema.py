@@ -9,7 +9,7 @@ from typing import Any
 from bot.dialogs.flows.model import Collect, Flow, Flows
 from bot.dialogs.slots import choices
 from bot.dialogs.state import running
-from bot.dialogs.understanding.propose import CHITCHAT, Reading
+from bot.dialogs.understanding.reading import CHITCHAT, Reading
 
 MOST = 6
 """Commands of one message: more is nonsense."""

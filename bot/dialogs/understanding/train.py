@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bot.dialogs.understanding.embed import Vectors, embed_kept
-from bot.dialogs.understanding.examples import NONE, Example, from_json
+from bot.dialogs.understanding.examples import ASIDE, NONE, OTHER, Example, from_json
 from bot.dialogs.understanding.features import Vocabulary
 from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
 from bot.errors import ConfigurationInvalid
@@ -44,6 +44,13 @@ GIVEN, MADE = "examples.json", "model.npz"
 _EVERY = slice(None)
 _NO_ANSWER = frozenset({NONE, "ask_knowledge", "talk_to_person", "cancel", "greeting"})
 """What customers say where a question waits, and what answers none."""
+_BESIDE = 250
+"""How many examples of those the answers to a question are told from."""
+_ASIDES = frozenset({"talk_to_person", "cancel", "has_none"})
+"""What leaves a flow or passes over its question, in words that often name the flow's own matter: learned
+apart from what begins flows."""
+_OTHERS = 1500
+"""How many examples of all the rest asides are told from."""
 
 
 def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
@@ -55,10 +62,21 @@ def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
     questions: dict[str, list[Example]] = {}
     for row in rows:
         questions.setdefault(row.of, []).append(row)
-    messages = questions.pop("", [])
+    messages, asides = questions.pop("", []), questions.pop(ASIDE, [])
     beside = [replace(row, label=NONE) for row in messages if row.label in _NO_ANSWER]
+    beside = beside[:: -(-len(beside) // _BESIDE) or 1]
     answers = {name: _trained([*said, *beside], known) for name, said in questions.items()}
+    if asides:
+        answers[ASIDE] = _trained([*asides, *_beside_asides(rows)], known)
     return replace(_trained(messages, known), answers=answers)
+
+
+def _beside_asides(rows: Sequence[Example]) -> list[Example]:
+    """The messages that say as much as an aside, and others for it to be told from."""
+    rest = [row for row in rows if row.of != ASIDE]
+    same = [row for row in rest if row.label in _ASIDES]
+    others = [replace(row, label=OTHER) for row in rest if row.label not in _ASIDES]
+    return [*same, *others[:: -(-len(others) // _OTHERS) or 1]]
 
 
 def _trained(rows: Sequence[Example], known: Mapping[str, Vectors] | None) -> Model:

@@ -132,17 +132,17 @@ def _lexicon(tables: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
             first["longest"] = max(first.get("longest", 0), len(words))
     for word, means in tuple(lexicon.items()):
         if len(word) >= _SLIPS_FROM and word.isascii() and word.isalpha() and means.keys() & _SLIPS_IN:
-            for slip in (*_slips(word), _hasty(word)):
+            for slip in filter(None, (*_slips(word), _hasty(word))):
                 lexicon.setdefault(slip, {**means})
     return lexicon
 
 
 @lru_cache(maxsize=4096)
 def _hasty(word: str) -> str:
-    """A word without vowels and doubled letters, marked as such: "novmbr" and "november" are one. A mark
-    alone where too little is left."""
+    """A word without vowels and doubled letters, marked as such: "novmbr" and "november" are one. Empty where
+    too little is left."""
     kept = _DOUBLED.sub(r"\1", word[:1] + _VOWELS.sub("", word[1:]))
-    return f"~{kept}" if len(kept) >= _HASTY else "~"
+    return f"~{kept}" if len(kept) >= _HASTY else ""
 
 
 def _slips(word: str) -> Iterator[str]:

@@ -368,7 +368,12 @@ class _Reader:
         if self.get(at + 1, "unit") == "week" and self.get(at + 2, "weekday") is None:
             return self.found(monday + timedelta(days=7 * shift), at, at + 1)
         if self.get(at + 1, "unit") == "month":
-            return self.found(_months_on(self.today.replace(day=1), shift), at, at + 1)
+            month_first = _months_on(self.today.replace(day=1), shift)
+            day_at = self.over(at + 2, "of")
+            day = self.get(day_at, "ordinal") or self.get(day_at, "number")
+            if isinstance(day, int) and 1 <= day <= 31 and self.get(day_at + 1, "of_month"):
+                return self.found(_day_in(month_first, day), at, day_at + 1)  # "pichhle mahine 20 tarikh ko"
+            return self.found(month_first, at, at + 1)
         return None
 
 

@@ -24,7 +24,7 @@ from bot.dialogs.understanding.examples import ASIDE, question
 from bot.dialogs.understanding.extract import extract
 from bot.dialogs.understanding.language import detect
 from bot.dialogs.understanding.legible import legible
-from bot.dialogs.understanding.model import Guess, Model
+from bot.dialogs.understanding.model import RANKED, Guess, Model
 from bot.dialogs.understanding.propose import propose
 from bot.dialogs.understanding.reader import read_with_llm, worth_asking
 from bot.dialogs.understanding.reading import CHITCHAT, HAS_NONE, INFORM, UNKNOWN, Reading
@@ -39,6 +39,10 @@ _SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
 _CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 _PARTS = 5
 """Sentences of a message that are looked at one by one."""
+PLAINLY = 0.9
+"""How sure one sentence must be to count beside what the whole says."""
+_AT_ONCE = ("ask_knowledge", "open_case")
+"""What is answered, or recorded, by the one message that begins it."""
 _COURTESIES = (*CHITCHAT, "affirm", "deny", INFORM, HAS_NONE)
 """What says nothing of the matter when something else does."""
 
@@ -107,24 +111,41 @@ async def guess_message(model: Model, text: str) -> Guess:
     whole = await _guess(model, text)
     split = _SENTENCE if whole.sure and whole.label != INFORM else _CLAUSE
     parts = [part for part in split.split(text) if part.strip()]
-    if len(parts) < 2 or (whole.sure and whole.label not in _COURTESIES):
+    if len(parts) < 2:
         return whole
+    if whole.sure and whole.label not in _COURTESIES:
+        return _with_request(model, whole, parts[:_PARTS])
     guesses = [guess for part in parts[:_PARTS] if (guess := await _guess(model, part)).sure]
     matter = sorted((one for one in guesses if one.label not in _COURTESIES), key=lambda one: -one.confidence)
     if matter:
-        return _of_several(matter)
+        return _of_several(matter, whole)
     # Courtesy only when all of it is: "Hello. <something not understood>" is not a greeting.
     return guesses[0] if len(guesses) == len(parts) else Guess(whole.ranked, False)
 
 
-def _of_several(matter: Sequence[Guess]) -> Guess:
+def _with_request(model: Model, whole: Guess, parts: Sequence[str]) -> Guess:
+    """What a text means of which one sentence, by its words, surely means something else: either. Only of
+    what would be answered or recorded at once; any other flow asks, and can be left."""
+    for part in parts if whole.label in _AT_ONCE else ():
+        guess = model.fast(part)
+        if guess is None or guess.confidence < PLAINLY or guess.label in (*_COURTESIES, whole.label):
+            continue
+        return _of_several([whole, guess], whole)
+    return whole
+
+
+def _of_several(matter: Sequence[Guess], whole: Guess) -> Guess:
     """Of sentences that mean several things, the likeliest first; none of them is then likelier than half."""
-    labels = dict.fromkeys(one.label for one in matter)
-    if len(labels) == 1:
+    if len({one.label for one in matter}) == 1:
         return matter[0]
-    ranked = {label: next(one.confidence for one in matter if one.label == label) for label in labels}
-    whole = sum(ranked.values())
-    return Guess(tuple((label, likely / whole) for label, likely in ranked.items()), True)
+    chances: dict[str, float] = {}
+    for label, chance in [(one.label, one.confidence) for one in matter] + list(whole.ranked):
+        chances.setdefault(label, chance)
+    together = sum(chances.values())
+    ranked = sorted(
+        ((label, chance / together) for label, chance in chances.items()), key=lambda row: -row[1]
+    )
+    return Guess(tuple(ranked[:RANKED]), True)
 
 
 async def _guess_answer(learned: _Learned, state: DialogState, text: str) -> tuple[Guess, Guess]:
@@ -133,7 +154,9 @@ async def _guess_answer(learned: _Learned, state: DialogState, text: str) -> tup
     step, sure = state.awaited(learned.flows), state.confirming(learned.flows)
     answers, guesses = learned.model.answers, [UNKNOWN, UNKNOWN]
     name = question(state.top.flow, step.slot) if step is not None and state.top is not None else ""
-    for place, model in enumerate((answers.get(name), answers.get(ASIDE) if step or sure else None)):
+    for place, model in enumerate(
+        (answers.get(name), answers.get(ASIDE) if step or sure or state.said else None)
+    ):
         if model is not None:
             guesses[place] = await _guess(model, text)
     return guesses[0], guesses[1]

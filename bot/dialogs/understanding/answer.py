@@ -1,7 +1,7 @@
 """What a message means while a flow waits: an answer, a yes or no, a correction, or another matter."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.dialogs.commands import (
@@ -33,6 +33,7 @@ from bot.dialogs.understanding.extract import (
 )
 from bot.dialogs.understanding.manners import (
     SHORT,
+    asks_to_write,
     asks_why,
     denies,
     gives_up,
@@ -42,12 +43,17 @@ from bot.dialogs.understanding.manners import (
 )
 from bot.dialogs.understanding.reading import CHITCHAT, HAS_NONE, INFORM, Reading
 from bot.dialogs.understanding.request import CLAUSE, LIKELY, command_of, frills
+from bot.knowledge.tokens import WORD
 
 _HEARD_ALWAYS = ("talk_to_person", "cancel", "change_language")
 """What is heard also where anything answers the question."""
 _ASIDES: Mapping[str, Command] = {"talk_to_person": Handoff(), "cancel": Cancel()}
 ASIDE = 0.6
 """How sure an aside must be where no answer is understood."""
+TOLD_SURELY = 0.93
+"""How sure it must be where anything may be told."""
+ALMOST = 0.1
+"""How much less sure than an answer an aside may be."""
 INTERRUPTS = 0.8
 """How sure a guess must be to leave a free-text question unanswered for it."""
 WORDS = re.compile(r"[^\W\d_]")
@@ -105,10 +111,15 @@ def _instead_of_answer(reading: Reading, step: Collect, value: Any) -> Command |
     """What an aside asks for: a person, an end, or to pass over the question. A value that fits is no aside
     unless that is very sure."""
     aside = reading.aside
-    told = step.type in ("text", "name", "choice") and not (reading.answer.sure and value is not None)
-    needed = ASIDE if value is None or told else INTERRUPTS
-    if step.type == "choice" and value is not None:
-        needed = max(needed, reading.answer.confidence)
+    needed = ASIDE if value is None or step.type == "name" else INTERRUPTS
+    if step.type == "choice" and value is not None and reading.answer.sure:
+        needed = max(needed, reading.answer.confidence - ALMOST)
+    if step.type == "text" and not step.digits:  # whatever is told has words of all kinds
+        needed = TOLD_SURELY
+    if aside.label == "cancel" and gives_up(reading.text):
+        needed = 0.0
+    if aside.label == "cancel" and "cancel" in step.choices and value is not None:
+        return None  # to cancel is one of the answers
     if not aside.sure or aside.confidence < needed:
         return None
     if aside.label == HAS_NONE:
@@ -158,7 +169,9 @@ def _value(reading: Reading, step: Collect, frame: Frame) -> Any:
     if step.type == "yes_no":
         return read_yes_no(text)
     if step.type == "choice":
-        told = choice_word(step, text) or reading.found.fits(step)
+        read, word = reading.found.fits(step), choice_word(step, text)
+        # A month or a festival that is named says more than "end" or "before" beside it.
+        told = (read if read not in step.choices else None) or word or read
         learned = _learned(reading, step)
         value = (grade(step, text) if step.grades else None) or (
             told or learned if step.reads else learned or told
@@ -188,9 +201,9 @@ def _learned(reading: Reading, step: Collect) -> str | None:
 
 
 def _sounds_courteous(reading: Reading) -> bool:
-    """Whether a word or two were only taken for a greeting: "Ramanathan" begins as "Ram Ram" does."""
+    """Whether a few words were only taken for a courtesy: "Ramanathan" begins as "Ram Ram" does."""
     few = len(reading.text.split()) <= 3 and not is_question(reading.text)
-    return few and reading.guess.label in CHITCHAT and bare(reading.text) not in frills()
+    return few and reading.guess.label in (*CHITCHAT, "affirm") and bare(reading.text) not in frills()
 
 
 def _free_value(reading: Reading, step: Collect, frame: Frame) -> bool:
@@ -243,7 +256,11 @@ def _elsewhere(reading: Reading, flow: Flow, at_least: float) -> bool:
 
 def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     """New values for slots answered before, when the message says that it corrects, or names its kind."""
-    marked = marks_correction(reading.text) or (step.type == "text" and denies(reading.text))
+    given = [flow.collect(slot) for slot in frame.given if slot != step.slot]
+    named = named_wrong(given, reading.text) is not None and step.type != "text"
+    marked = named or marks_correction(reading.text) or (step.type == "text" and denies(reading.text))
+    if step.type == "text" and (graded := _graded_anew(reading, given)) is not None:
+        return (graded,)
     if step.type == "text" and not marked:
         return ()
     answers = choice_word(step, reading.text) if step.type == "choice" else None
@@ -263,8 +280,24 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
             return ()
     if found or not marked or step.type == "text":
         return found
-    wrong = named_wrong([flow.collect(slot) for slot in frame.given if slot != step.slot], reading.text)
+    wrong = named_wrong(given, reading.text) if marks_correction(reading.text) else None
     return (Correct(wrong, None),) if wrong else ()
+
+
+def _graded_anew(reading: Reading, given: Sequence[Collect | None]) -> Correct | None:
+    """Another grade beside what is told: "make that 4 stars", "5 likhiye"."""
+    step = next((one for one in given if one is not None and one.grades), None)
+    if step is None:
+        return None
+    named = named_wrong([step], reading.text) is not None
+    for clause in CLAUSE.split(reading.text):
+        words = WORD.findall(clause)
+        figure = any(word.isdecimal() for word in words)
+        if figure and (named or len(words) == 1 or (len(words) == 2 and asks_to_write(clause))):
+            value = grade(step, clause)
+            if value is not None and value != (reading.frame.slots if reading.frame else {}).get(step.slot):
+                return Correct(step.slot, value)
+    return None
 
 
 def _callers(reading: Reading, step: Collect, frame: Frame) -> tuple[Command, ...]:
@@ -298,12 +331,12 @@ def _briefly(reading: Reading, steps: tuple[Collect, ...], frame: Frame) -> bool
 def confirmation(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, ...]:
     """While it waits for a yes: a correction, yes or no, or something else."""
     text, aside = reading.text, reading.aside
-    leaves = _ASIDES.get(aside.label) if aside.sure and aside.confidence >= INTERRUPTS else None
-    if leaves is not None and len(text.split()) > 1:
-        return (leaves,)
     steps = tuple(step for step in flow.collects() if frame.slots.get(step.slot) is not None)
     if found := _instead(reading, steps, frame, True):
         return found
+    leaves = _ASIDES.get(aside.label) if aside.sure and aside.confidence >= INTERRUPTS else None
+    if leaves is not None and len(text.split()) > 1:
+        return (leaves,)
     frame_asks = frame.doubted and len(text.split()) <= SHORT
     if (marks_correction(text) or frame_asks) and (wrong := named_wrong(steps, text)):
         return (Correct(wrong, None),)

@@ -10,7 +10,8 @@ from bot.dialogs.commands import Correct
 from bot.dialogs.flows.model import Collect
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.examples import courtesy, words_of
-from bot.dialogs.understanding.extract import Extracted, choice_word, extract
+from bot.dialogs.understanding.extract import Extracted, choice_word, extract, said_unasked
+from bot.dialogs.understanding.manners import SHORT
 from bot.knowledge.tokens import WORD, fold
 
 _NOT = re.compile(r"(?P<new>.+?)[ ,]+not[ ,]+\S", re.IGNORECASE | re.DOTALL)
@@ -59,7 +60,8 @@ def corrected(
     for step in steps:
         value = _moved(step, slots.get(step.slot), found)
         if value is None and marked and step.type == "choice":
-            value = choice_word(step, text)
+            brief = len(text.split()) <= SHORT
+            value = choice_word(step, text) if brief or not step.hints else said_unasked(step, text)
         taken = [known.value for known in corrections]
         if value is not None and value != slots.get(step.slot) and value not in taken:
             corrections.append(Correct(step.slot, value))
@@ -85,7 +87,9 @@ def named_wrong(steps: Sequence[Collect | None], text: str) -> str | None:
         if step is None:
             continue
         named = step.slot.replace("_", " ")
-        if f" {fold(named)} " in said or any(f" {word} " in said for word in _kinds(step.type)):
+        if f" {fold(named)} " in said or any(
+            f" {word} " in said for word in (*_kinds(step.type), *_kinds(step.slot))
+        ):
             return step.slot
     return None
 
@@ -95,7 +99,7 @@ def _words(section: str) -> frozenset[str]:
     return frozenset(word for phrase in words_of(section) for word in WORD.findall(fold(phrase)))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _kinds(type: str) -> tuple[str, ...]:
     rows = courtesy()["kinds"].get(type) or {}
     return tuple(" ".join(WORD.findall(fold(word))) for words in rows.values() for word in words)

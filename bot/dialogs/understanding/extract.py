@@ -54,7 +54,7 @@ _SCALE = re.compile(
 """The scale beside a grade: "5 me se 3", "3 out of 5"."""
 _OF_SCALE = re.compile(
     r"(?<![\w.])(?:(?P<given>\d+(?:\.\d+)?)\s*(?:/|(?:out of|on|upon)\s)\s*(?P<of>\d+)|"
-    r"(?P<of_first>\d+)\s*(?:me|mein|main|mai|में|मे|میں)\s*(?:se|say|से|سے)\s*(?P<given_after>\d+(?:\.\d+)?))(?![\w/])",
+    r"(?P<of_first>\d+)\s*(?:me|mein|main|mai|में|मे|میں)(?:\s*(?:se|say|से|سے))?\s*(?P<given_after>\d+(?:\.\d+)?))(?![\w/])",
     re.IGNORECASE,
 )
 """A grade with its scale: "6.5/10", "8 out of 10", "10 में से 7"."""

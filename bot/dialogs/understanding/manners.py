@@ -37,6 +37,11 @@ def denies(text: str) -> bool:
     return any(fold(word) in NO for word in WORD.findall(text))
 
 
+def asks_to_write(text: str) -> bool:
+    """Whether a few words ask that something is put down: "4 likh do", "make it 5"."""
+    return any(fold(word) in _writes() for word in WORD.findall(text))
+
+
 def gives_up(text: str) -> bool:
     """Whether a clause of a text leaves it at that: "leave it", "rehne do", "ignore all this"."""
     if bare(text) in _skips():
@@ -83,6 +88,11 @@ def _question_words(lang: str) -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _skips() -> frozenset[str]:
     return frozenset(bare(word) for word in words_of("skip"))
+
+
+@lru_cache(maxsize=1)
+def _writes() -> frozenset[str]:
+    return frozenset(fold(word) for word in words_of("writes"))
 
 
 @lru_cache(maxsize=1)

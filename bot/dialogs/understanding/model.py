@@ -110,6 +110,8 @@ class Examples:
     rivals: NDArray[np.int32]
 
 
+RANKED = 4
+"""Labels of a guess."""
 DIRECTION = 0.15
 """The power by which a direction's spread counts."""
 SHARPNESS = 2.0
@@ -181,7 +183,7 @@ class Model:
         return self._guess(self.quick.scores(vector), self.quick.steepness, self.fast_at)
 
     def _guess(self, scores: Numbers, steepness: float, likely: float = 0.0) -> Guess:
-        best = np.argsort(-scores, kind="stable")[:3]
+        best = np.argsort(-scores, kind="stable")[:RANKED]
         powers = np.exp(steepness * (scores - scores[best[0]]))
         ranked = tuple((self.labels[row], float(powers[row] / powers.sum())) for row in best)
         return Guess(ranked, bool(scores[best[0]] >= self.at_least) and ranked[0][1] >= likely)

@@ -38,7 +38,7 @@ FAR = 0.05
 """From here one is worth a button when nothing else is understood."""
 CLOSE = 0.12
 """From here another flow is too likely to begin the first without asking, unless that is SURELY meant."""
-SURELY = 0.75
+SURELY, QUITE_SURELY = 0.75, 0.9
 
 
 def request(reading: Reading) -> tuple[Command, ...]:
@@ -46,7 +46,9 @@ def request(reading: Reading) -> tuple[Command, ...]:
     if guess.sure and guess.label == "cancel" and is_question(reading.text):
         # Nothing runs that could be cancelled: it asks whether an order can be.
         return (Ask(reading.text),)
-    if reading.state.after and gives_up(reading.text):
+    aside = reading.aside
+    leaves = aside.sure and aside.label == "cancel" and aside.confidence >= SURELY
+    if (reading.state.after or reading.state.said) and (gives_up(reading.text) or leaves):
         return (Cancel(),)
     if guess.sure and guess.label not in (INFORM, HAS_NONE):
         close = _close(reading)
@@ -67,14 +69,18 @@ def request(reading: Reading) -> tuple[Command, ...]:
 
 
 def _close(reading: Reading) -> tuple[str, ...]:
-    """The two or three flows that a message may mean; empty when one is surely meant."""
-    first, *rest = reading.guess.ranked
-    if first[1] >= SURELY or not _can_start(first[0], reading.flows):
+    """The few flows that a message may mean; empty when one is surely meant. What would be on record by this
+    one message must be surer."""
+    (name, likely), *rest = reading.guess.ranked
+    if not _can_start(name, reading.flows):
         return ()
-    others = [(name, likely) for name, likely in rest if likely >= FAR and _can_start(name, reading.flows)]
-    if not any(likely >= CLOSE for _, likely in others):
+    flow = reading.flows[name]
+    at_once = all(step.slot in start_slots(flow, reading) for step in flow.collects() if not step.optional)
+    if likely >= (QUITE_SURELY if flow.collects() and at_once else SURELY):
         return ()
-    return (first[0], *(name for name, _ in others))
+    others = [(other, chance) for other, chance in rest if chance >= FAR and _can_start(other, reading.flows)]
+    close = any(chance >= CLOSE for _, chance in others) or (others and likely >= SURELY)
+    return (name, *(other for other, _ in others)) if close else ()
 
 
 def _can_start(name: str, flows: Flows) -> bool:

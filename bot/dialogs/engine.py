@@ -39,6 +39,8 @@ from bot.dialogs.speech import media_words
 from bot.dialogs.state import DialogState
 from bot.dialogs.turn import Choice, Need, NoteAbuse, Plan, Say, Schedule, Turn
 
+SAID = 2000
+"""Letters that are kept of what was said before we asked back."""
 BRIEF = 3
 """Words up to which something not understood after STOP is taken as courtesy."""
 
@@ -245,7 +247,7 @@ class _Decision(Answering):
             if (flow := self.flows.get(name)) is not None and flow.title
         )
         if near and self.says:
-            self.state.said = self.turn.text
+            self.state.said = self.turn.text[:SAID]
             last = self.says.pop()
             rest = tuple(choice for choice in last.choices if choice not in near)
             self.says.append(replace(last, choices=(*near, *rest)))
@@ -294,7 +296,7 @@ class _Decision(Answering):
         options = tuple(Choice(f"flow:{flow.name}", flow.title) for flow in flows if flow.title)
         if len(options) == 1:
             options = (*options, *(choice for choice in MENU[-1:] if choice not in options))
-        self.state.said = self.turn.text
+        self.state.said = self.turn.text[:SAID]
         self.say(Say("clarify.which", choices=options or MENU))
 
     def not_understood(self, text: str) -> Steps:

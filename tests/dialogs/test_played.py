@@ -126,6 +126,7 @@ async def whole_shop(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_every_written_conversation(whole_shop: Shop) -> None:
     results = await played(whole_shop, read_conversations(WRITTEN))
     assert figures(results, 1)["pass_rate"] >= 0.97, failed(results)

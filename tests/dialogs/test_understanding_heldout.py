@@ -11,6 +11,7 @@ from bot.dialogs.commands import (
     Cancel,
     ChangeLanguage,
     Chitchat,
+    Clarify,
     Command,
     Deny,
     Handoff,
@@ -163,7 +164,15 @@ def meaning(command: Command) -> str:
             return "handoff"
         case ChangeLanguage():
             return "language"
-    names = {Ask: "ask", Cancel: "cancel", Affirm: "affirm", Deny: "deny", NotUnderstood: "none"}
+    # Who is asked back has started nothing.
+    names = {
+        Ask: "ask",
+        Cancel: "cancel",
+        Affirm: "affirm",
+        Deny: "deny",
+        NotUnderstood: "none",
+        Clarify: "none",
+    }
     return names.get(type(command), "other")
 
 

@@ -111,6 +111,8 @@ def _instead_of_answer(reading: Reading, step: Collect, value: Any) -> Command |
     """What an aside asks for: a person, an end, or to pass over the question. A value that fits is no aside
     unless that is very sure."""
     aside = reading.aside
+    if step.optional and _passes_over(reading.text, step):
+        return None  # the very words that the question offers
     needed = ASIDE if value is None or step.type == "name" else INTERRUPTS
     if step.type == "choice" and value is not None and reading.answer.sure:
         needed = max(needed, reading.answer.confidence - ALMOST)

@@ -42,6 +42,7 @@ SURELY, QUITE_SURELY = 0.75, 0.9
 
 
 def request(reading: Reading) -> tuple[Command, ...]:
+    """What a message asks for."""
     guess, found = reading.guess, reading.found
     if guess.sure and guess.label == "cancel" and is_question(reading.text):
         # Nothing runs that could be cancelled: it asks whether an order can be.
@@ -75,11 +76,13 @@ def _close(reading: Reading) -> tuple[str, ...]:
     if not _can_start(name, reading.flows):
         return ()
     flow = reading.flows[name]
-    at_once = all(step.slot in start_slots(flow, reading) for step in flow.collects() if not step.optional)
-    if likely >= (QUITE_SURELY if flow.collects() and at_once else SURELY):
+    slots = start_slots(flow, reading)
+    recorded = bool(flow.on_cancel) and all(step.slot in slots for step in flow.collects())
+    if likely >= (QUITE_SURELY if recorded else SURELY):
         return ()
     others = [(other, chance) for other, chance in rest if chance >= FAR and _can_start(other, reading.flows)]
-    close = any(chance >= CLOSE for _, chance in others) or (others and likely >= SURELY)
+    doubted = likely < LIKELY and name != "ask_knowledge"  # an answer harms nobody
+    close = recorded or doubted or any(chance >= CLOSE for _, chance in others)
     return (name, *(other for other, _ in others)) if close else ()
 
 

@@ -178,7 +178,7 @@ async def open_shop(data_dir: Path, **given: Any) -> AsyncIterator[Shop]:
 _SETTINGS: dict[str, Any] = {
     "business_name": "Sharma Home & Health",
     "opening_hours": "mon-sat 10:00-19:00",
-    "gather_ms": 150,  # a burst is one turn; what follows an answer is the next
+    "gather_ms": 80,  # a burst is one turn; what follows an answer is the next
     # One customer after another from one network address, each quicker than any person types.
     "flood_sender": 0,
     "flood_account": 0,

@@ -173,8 +173,16 @@ class _Reader:
     # --- days ---
 
     def day(self) -> tuple[date, tuple[int, int]] | None:
-        if found := self.in_figures():
-            return found
+        figures, words = self.in_figures(), self.in_words()
+        if figures is None or words is None or words[1][1] > figures[1][0]:
+            return figures or words
+        # "tomorrow 11:00 to Friday 27/11": two days; "Friday, 27/11" and "next week, 27/11" are one.
+        between = [item for item in self.items if words[1][1] <= item.start < figures[1][0]]
+        apart = words[0] != figures[0] and any(isinstance(item.get("number"), int) for item in between)
+        return words if apart else figures
+
+    def in_words(self) -> tuple[date, tuple[int, int]] | None:
+        """The first day that is said without a date in figures."""
         for at in self.known:
             for read in (self.day_of_month, self.weekday, self.named, self.bare_day, self.period):
                 if found := read(at):

@@ -92,8 +92,8 @@ class Understanding:
             return Understood(_with_matter(exact, turn, state, learned.flows), lang, "exact")
         guess = await guess_message(learned.model, text)
         found = extract(text, turn, lang)
-        answer, aside = await _guess_answer(learned, state, text)
-        reading = Reading(text, lang, found, guess, turn, state, learned.flows, answer, aside)
+        waits = await _guess_answer(learned, state, text)
+        reading = Reading(text, lang, found, guess, turn, state, learned.flows, *waits)
         commands, source = propose(reading), "classifier"
         if all(isinstance(command, SetSlot) for command in commands) and reading.found.values:
             source = "extractor"
@@ -148,18 +148,25 @@ def _of_several(matter: Sequence[Guess], whole: Guess) -> Guess:
     return Guess(tuple(ranked[:RANKED]), True)
 
 
-async def _guess_answer(learned: _Learned, state: DialogState, text: str) -> tuple[Guess, Guess]:
-    """Which of its choices a text says that answers the question which waits, and whether it is said in place
-    of any answer."""
+async def _guess_answer(
+    learned: _Learned, state: DialogState, text: str
+) -> tuple[Guess, Guess, dict[str, Guess]]:
+    """What a text says while something waits: the answer to the question, what is said in place of any, and
+    new answers to those that were given before."""
     step, sure = state.awaited(learned.flows), state.confirming(learned.flows)
-    answers, guesses = learned.model.answers, [UNKNOWN, UNKNOWN]
-    name = question(state.top.flow, step.slot) if step is not None and state.top is not None else ""
-    for place, model in enumerate(
-        (answers.get(name), answers.get(ASIDE) if step or sure or state.said else None)
-    ):
-        if model is not None:
-            guesses[place] = await _guess(model, text)
-    return guesses[0], guesses[1]
+    top, models = state.top, learned.model.answers
+
+    async def guess(name: str) -> Guess:
+        return await _guess(models[name], text) if name in models else UNKNOWN
+
+    asked = step is not None or sure is not None
+    if top is None or not asked:
+        return UNKNOWN, await guess(ASIDE) if state.said else UNKNOWN, {}
+    given = [slot for slot in top.given if step is None or slot != step.slot]
+    chosen = {
+        slot: await guess(question(top.flow, slot)) for slot in given if question(top.flow, slot) in models
+    }
+    return await guess(question(top.flow, step.slot)) if step else UNKNOWN, await guess(ASIDE), chosen
 
 
 async def _guess(model: Model, text: str) -> Guess:

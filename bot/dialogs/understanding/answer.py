@@ -50,6 +50,8 @@ _HEARD_ALWAYS = ("talk_to_person", "cancel", "change_language")
 _ASIDES: Mapping[str, Command] = {"talk_to_person": Handoff(), "cancel": Cancel()}
 ASIDE = 0.6
 """How sure an aside must be where no answer is understood."""
+PERHAPS = 0.35
+"""How sure it must be that somebody has not what they need not have."""
 TOLD_SURELY = 0.93
 """How sure it must be where anything may be told."""
 ALMOST = 0.1
@@ -63,6 +65,8 @@ TOLD = 3
 DIGITS = 7
 """Digits from which a number is a poor phone number sooner than a sum of money."""
 _PLAIN_KINDS = ("date", "time", "datetime", "phone", "email", "contact", "order_number")
+RECHOSEN = 0.9
+"""How sure it must be that another choice is made of what was chosen before."""
 BRIEF = 8
 """Words up to which a clause may be nothing but a correction."""
 LONG = 12
@@ -73,6 +77,9 @@ def answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[C
     """While a question waits."""
     corrections = _corrections(reading, step, frame, flow) or _callers(reading, step, frame)
     value = _value(reading, step, frame)
+    rechosen = _rechosen(reading, frame) if step.type == "choice" and not corrections else None
+    if rechosen is not None and not (reading.answer.sure and reading.answer.confidence >= rechosen[1]):
+        return (rechosen[0],)
     if (command := _instead_of_answer(reading, step, value)) is not None:
         return (command,)
     if gives_up(reading.text) and not corrections and (value is None or step.type == "text"):
@@ -122,6 +129,8 @@ def _instead_of_answer(reading: Reading, step: Collect, value: Any) -> Command |
         needed = 0.0
     if aside.label == "cancel" and "cancel" in step.choices and value is not None:
         return None  # to cancel is one of the answers
+    if aside.label == HAS_NONE and step.optional and value is None:
+        needed = PERHAPS
     if not aside.sure or aside.confidence < needed:
         return None
     if aside.label == HAS_NONE:
@@ -264,7 +273,7 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
     if step.type == "text" and (graded := _graded_anew(reading, given)) is not None:
         return (graded,)
     if step.type == "text" and not marked:
-        return ()
+        return _another_time(reading, given, frame)
     answers = choice_word(step, reading.text) if step.type == "choice" else None
     others = tuple(
         known
@@ -286,18 +295,42 @@ def _corrections(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> t
     return (Correct(wrong, None),) if wrong else ()
 
 
+def _another_time(reading: Reading, given: Sequence[Collect | None], frame: Frame) -> tuple[Correct, ...]:
+    """A day and hour, or an hour of the clock, in few words where a matter is told after a time was agreed
+    on: "she is in class then, do 5:15 pm thursday"."""
+    steps = tuple(one for one in given if one is not None and one.type == "datetime")
+    if not steps or len(reading.text.split()) > LONG or "time" not in reading.found.values:
+        return ()
+    return _instead(reading, steps, frame, True)
+
+
+def _rechosen(reading: Reading, frame: Frame) -> tuple[Correct, float] | None:
+    """Another choice than the one made before, in words of the customer's own, and how sure that is."""
+    if len(reading.text.split()) < TOLD or read_yes_no(reading.text) is not None:
+        return None
+    for slot, guess in reading.choices.items():
+        if guess.sure and guess.confidence >= RECHOSEN and guess.label != frame.slots.get(slot):
+            return Correct(slot, guess.label), guess.confidence
+    return None
+
+
 def _graded_anew(reading: Reading, given: Sequence[Collect | None]) -> Correct | None:
     """Another grade beside what is told: "make that 4 stars", "5 likhiye"."""
     step = next((one for one in given if one is not None and one.grades), None)
     if step is None:
         return None
     named = named_wrong([step], reading.text) is not None
+    slots = reading.frame.slots if reading.frame else {}
+    if marks_correction(reading.text) and len(reading.text.split()) <= LONG:
+        last = [word for word in WORD.findall(reading.text) if word in step.choices]
+        if last and last[-1] != slots.get(step.slot):
+            return Correct(step.slot, last[-1])
     for clause in CLAUSE.split(reading.text):
         words = WORD.findall(clause)
         figure = any(word.isdecimal() for word in words)
-        if figure and (named or len(words) == 1 or (len(words) == 2 and asks_to_write(clause))):
+        if figure and (named or len(words) == 1 or (len(words) <= 3 and asks_to_write(clause))):
             value = grade(step, clause)
-            if value is not None and value != (reading.frame.slots if reading.frame else {}).get(step.slot):
+            if value is not None and value != slots.get(step.slot):
                 return Correct(step.slot, value)
     return None
 
@@ -336,6 +369,8 @@ def confirmation(reading: Reading, frame: Frame, flow: Flow) -> tuple[Command, .
     steps = tuple(step for step in flow.collects() if frame.slots.get(step.slot) is not None)
     if found := _instead(reading, steps, frame, True):
         return found
+    if (rechosen := _rechosen(reading, frame)) is not None:
+        return (rechosen[0],)
     leaves = _ASIDES.get(aside.label) if aside.sure and aside.confidence >= INTERRUPTS else None
     if leaves is not None and len(text.split()) > 1:
         return (leaves,)

@@ -1,6 +1,7 @@
 """All that is known of a message before commands are proposed for it, and what its labels mean."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bot.dialogs.flows.model import Flow, Flows
 from bot.dialogs.state import DialogState, Frame, running
@@ -19,8 +20,8 @@ UNKNOWN = Guess((), False)
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All that is known of a text. `guess` is the classifier's; `answer` what it makes of the text as an
-    answer to the question that waits, where it learned such, and `aside` as what is said in place of any
-    answer; `lang` the text's language."""
+    answer to the question that waits, where it learned such, `aside` as what is said in place of any answer,
+    and `choices` (slot -> guess) as new answers to questions before it; `lang` the text's language."""
 
     text: str
     lang: str
@@ -31,6 +32,7 @@ class Reading:
     flows: Flows
     answer: Guess = UNKNOWN
     aside: Guess = UNKNOWN
+    choices: Mapping[str, Guess] = field(default_factory=dict)
 
     @property
     def frame(self) -> Frame | None:

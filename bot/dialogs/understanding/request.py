@@ -20,6 +20,7 @@ from bot.dialogs.commands import (
     StartFlow,
 )
 from bot.dialogs.flows.model import Flow, Flows
+from bot.dialogs.slots import accept
 from bot.dialogs.turn import Turn
 from bot.dialogs.understanding.exact import bare
 from bot.dialogs.understanding.examples import courtesy, words_of
@@ -56,6 +57,8 @@ def request(reading: Reading) -> tuple[Command, ...]:
         return (Clarify(close) if close else command_of(guess.label, reading),)
     if "case_number" in found.values and len(reading.text.split()) <= SHORT:
         return (StartFlow("case_status", {"case_number": found.values["case_number"]}),)
+    if (order := _order_alone(reading)) is not None:
+        return (order,)
     if is_question(reading.text):
         return (Ask(reading.text),)
     claims = [
@@ -67,6 +70,17 @@ def request(reading: Reading) -> tuple[Command, ...]:
     if len(near) > 1 or (near and guess.confidence >= LIKELY):
         return (Clarify(tuple(near[:2])),)
     return (NotUnderstood(reading.text),)
+
+
+def _order_alone(reading: Reading) -> StartFlow | None:
+    """Few words with a number that may be an order's: "50991 ka kya hua"."""
+    flow = reading.flows.get("order_status")
+    step = flow.collect("order_number") if flow is not None else None
+    likely = any(label == "order_status" for label, _ in reading.guess.ranked)
+    if step is None or not likely or len(reading.text.split()) > 2 * SHORT:
+        return None
+    number = accept(step, reading.text, {}, reading.turn)
+    return StartFlow("order_status", {"order_number": number}) if number else None
 
 
 def _close(reading: Reading) -> tuple[str, ...]:

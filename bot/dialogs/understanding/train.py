@@ -65,6 +65,7 @@ def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
     messages, asides = questions.pop("", []), questions.pop(ASIDE, [])
     beside = [replace(row, label=NONE) for row in messages if row.label in _NO_ANSWER]
     beside = beside[:: -(-len(beside) // _BESIDE) or 1]
+    beside += [replace(row, label=NONE) for row in asides if row.label != OTHER]
     answers = {name: _trained([*said, *beside], known) for name, said in questions.items()}
     if asides:
         answers[ASIDE] = _trained([*asides, *_beside_asides(rows)], known)

@@ -44,7 +44,6 @@ KEYED = {
 READS_OTHER_SCRIPTS = {
     "bot/channels/email/text.py": "how mail programs introduce a quote",
     "bot/dialogs/found.py": "digits as people type them",
-    "bot/dialogs/slots.py": "names as people type them",
     "bot/dialogs/understanding/extract.py": "how people give their name and their budget",
     "bot/knowledge/tokens.py": "endings of Hindi and Urdu words, letters that look alike",
 }

@@ -40,7 +40,7 @@ from bot.messages import InboundMessage
 from bot.testing.llm import LLMEmulator
 from tests.support.world import trained
 
-ODD = "grey herons love the lake, and the moon"
+ODD = "vexed zebras jump over the lake, the moon"
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 

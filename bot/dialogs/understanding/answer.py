@@ -97,8 +97,8 @@ def answer(reading: Reading, step: Collect, frame: Frame, flow: Flow) -> tuple[C
     others = slots_for(flow, reading.found, "" if asks else reading.text, frozenset(frame.given))
     if not asks and (name := _late_name(reading, step, frame, flow)):
         others = {**others, "name": name}
-    denies = reading.guess.label in ("affirm", "deny")
-    if others and (denies or not _elsewhere(reading, flow, INTERRUPTS)):
+    yes_or_no = reading.guess.label in ("affirm", "deny")
+    if others and (yes_or_no or not _elsewhere(reading, flow, INTERRUPTS)):
         return tuple(SetSlot(slot, other) for slot, other in others.items())
     denied = step.optional and _lacks(reading)
     if _passes_over(reading.text, step) or denied:

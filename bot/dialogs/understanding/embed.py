@@ -48,6 +48,13 @@ def embed(texts: Sequence[str]) -> Vectors:
     return np.vstack(parts) if parts else np.zeros((0, SIZE), np.float32)
 
 
+@lru_cache(maxsize=256)
+def embed_one(text: str) -> Vectors:
+    """The vector of one text; kept, for several models look at the same message."""
+    vector: Vectors = embed([text])[0]
+    return vector
+
+
 def _bounded(text: str) -> str:
     """The text as the package takes it. It writes signs that stand for many letters ("ﷺ" is eighteen) beyond
     the end of its memory unless they are spelled out beforehand: one such message ended the process."""

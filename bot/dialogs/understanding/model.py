@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.dialogs.understanding.embed import Vectors, embed
+from bot.dialogs.understanding.embed import Vectors, embed_one
 from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
 
 FORMAT = 4
@@ -93,7 +93,7 @@ class Meaning:
 
     def nearness(self, text: str) -> Numbers:
         """To each example, up to 1."""
-        return np.asarray(self.points @ self.lens(embed([text])[0]))
+        return np.asarray(self.points @ self.lens(embed_one(text)))
 
     def scores(self, vector: Vector, text: str) -> Numbers:
         """Of words and meaning together."""

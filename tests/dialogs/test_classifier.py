@@ -1,7 +1,7 @@
 """The classifier: its laws, its two stages, and what it says of its own examples."""
 
 import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from bot.dialogs.understanding.text import terms
 from bot.dialogs.understanding.train import train
 from bot.errors import ConfigurationInvalid
 from bot.evaluate.understanding import evaluate_understanding, matthews
-
-DATA = Path(os.environ.get("SAMVAD_SHARED_DATA", "/work/shared/data")) / "understanding"
 
 
 def _kernel(points: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -110,15 +108,15 @@ def test_matthews() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not DATA.exists(), reason="the development sets are not here")
 def test_few_examples_an_intent_suffice_and_the_rest_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_data: Callable[[str], Path]
 ) -> None:
+    data = shared_data("understanding")
     monkeypatch.setenv("SAMVAD_DATA_DIR", str(tmp_path))
-    rows = [json.loads(line) for line in (DATA / "clinc150.train.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in (data / "clinc150.train.jsonl").read_text("utf-8").splitlines()]
     names = sorted({row["intent"] for row in rows} - {NONE})[::4]
     kept = [row for name in names for row in [row for row in rows if row["intent"] == name][:10]]
-    tests = [json.loads(line) for line in (DATA / "clinc150.dev.jsonl").read_text("utf-8").splitlines()]
+    tests = [json.loads(line) for line in (data / "clinc150.dev.jsonl").read_text("utf-8").splitlines()]
     asked = [row for row in tests if row["intent"] in (*names, NONE)][::4]
     for name, part in (("train", kept), ("test", asked)):
         (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in part), "utf-8")

@@ -28,7 +28,7 @@ from bot.dialogs.understanding.model import RANKED, Guess, Model
 from bot.dialogs.understanding.propose import propose
 from bot.dialogs.understanding.reader import read_with_llm, worth_asking
 from bot.dialogs.understanding.reading import CHITCHAT, HAS_NONE, INFORM, UNKNOWN, Reading
-from bot.dialogs.understanding.request import near_flows, start_slots
+from bot.dialogs.understanding.request import CLAUSE, near_flows, start_slots
 from bot.i18n import Words
 from bot.llm import LLM
 from bot.messages import InboundMessage
@@ -36,7 +36,6 @@ from bot.messages import InboundMessage
 __all__ = ["Model", "Understanding"]
 
 _SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
-_CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 _PARTS = 5
 """Sentences of a message that are looked at one by one."""
 PLAINLY = 0.9
@@ -109,7 +108,7 @@ class Understanding:
 async def guess_message(model: Model, text: str) -> Guess:
     """What the classifier says of a text; of a longer one, of the sentence that says most."""
     whole = await _guess(model, text)
-    split = _SENTENCE if whole.sure and whole.label != INFORM else _CLAUSE
+    split = _SENTENCE if whole.sure and whole.label != INFORM else CLAUSE
     parts = [part for part in split.split(text) if part.strip()]
     if len(parts) < 2:
         return whole

@@ -11,7 +11,7 @@ import pytest
 from bot.dialogs.understanding import ridge
 from bot.dialogs.understanding.embed import embed_kept
 from bot.dialogs.understanding.examples import NONE, Example
-from bot.dialogs.understanding.model import Model, kernel
+from bot.dialogs.understanding.model import Guess, Model, kernel
 from bot.dialogs.understanding.review import review
 from bot.dialogs.understanding.text import terms
 from bot.dialogs.understanding.train import train
@@ -29,12 +29,13 @@ def test_scores_of_the_left_out_are_those_of_a_training_without_them() -> None:
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     labels = np.arange(24) % 3
     whole = ridge.solve(_kernel(points, points), labels, 3, 0.2)
-    # The bias and the weights of labels stay those of the whole: the closed form is of the same problem.
-    inverse = np.linalg.inv(whole.inverse)
+    # The bias stays that of the whole: the closed form is of the same problem. Labels as frequent as the
+    # others weigh 1.
+    problem = _kernel(points, points) + np.float32(0.2) * np.eye(24, dtype=np.float32)
 
     def without(rows: list[int]) -> np.ndarray[Any, Any]:
         rest = [row for row in range(24) if row not in rows]
-        dual = np.linalg.solve(inverse[np.ix_(rest, rest)], (whole.targets - whole.bias)[rest])
+        dual = np.linalg.solve(problem[np.ix_(rest, rest)], (whole.targets - whole.bias)[rest])
         scores: np.ndarray[Any, Any] = _kernel(points[rows], points[rest]) @ dual + whole.bias
         return scores
 
@@ -48,6 +49,19 @@ def test_steepness_is_found_again() -> None:
     chances = ridge.softmax(scores, 3.0)
     labels = np.array([random.choice(4, p=row / row.sum()) for row in chances.astype(float)])
     assert ridge.calibrate(scores, labels)[0] == pytest.approx(3.0, abs=0.5)
+
+
+def assert_as_good_as(read: Guess | None, made: Guess | None) -> None:
+    """Numbers lie on the disk with half of their digits."""
+    if read is None or made is None:
+        assert read is made
+        return
+    assert read.sure == made.sure and [label for label, _ in read.ranked] == [
+        label for label, _ in made.ranked
+    ]
+    assert np.allclose(
+        [chance for _, chance in read.ranked], [chance for _, chance in made.ranked], atol=1e-3
+    )
 
 
 def test_words_and_their_beginnings() -> None:
@@ -77,7 +91,8 @@ def test_both_stages_serve_what_was_trained(small: Model, tmp_path: Path) -> Non
     small.save(tmp_path / "model.npz")
     again = Model.read(tmp_path / "model.npz")
     for text in ("kitne ka milega", "my cooler is broken", "blue moon"):
-        assert again.full(text) == small.full(text) and again.fast(text) == small.fast(text)
+        assert_as_good_as(again.full(text), small.full(text))
+        assert_as_good_as(again.fast(text), small.fast(text))
 
 
 def test_an_answer_is_explained_and_a_misplaced_example_found(small: Model) -> None:

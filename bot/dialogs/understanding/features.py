@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -30,19 +31,22 @@ class Vocabulary:
             self._rows[kind] = {name: first + place for place, name in enumerate(self.names[kind])}
             first += len(self.names[kind])
         self._kept: dict[str, tuple[int, ...]] = {}
+        self._last: tuple[str, Vector] | None = None
 
     def __len__(self) -> int:
         """How many features."""
         return len(self.idf)
 
     @classmethod
-    def learn(cls, texts: Sequence[str]) -> "Vocabulary":
+    def learn(cls, texts: Sequence[Terms]) -> "Vocabulary":
         """Of the texts trained on."""
-        counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-        for text in texts:
-            found = terms(text)
-            for kind in KINDS:
-                counts[kind].update(set(_of_kind(kind, found)))
+        grams = cache(lambda word: frozenset(of_word(word)))  # few words make up many texts
+        kinds: Mapping[str, Callable[[Terms], Iterable[str]]] = {
+            "chars": lambda found: frozenset().union(*map(grams, found.words)),
+            "phrases": lambda found: frozenset(found.phrases),
+            "stems": lambda found: frozenset(found.stems),
+        }
+        counts = {kind: Counter(chain.from_iterable(map(of_kind, texts))) for kind, of_kind in kinds.items()}
         names = {kind: sorted(counts[kind]) for kind in KINDS}
         seen = [counts[kind][name] for kind in KINDS for name in names[kind]]
         idf = np.log((1 + len(texts)) / (1 + np.array(seen, np.float64))) + 1
@@ -50,16 +54,22 @@ class Vocabulary:
 
     def vector(self, text: str) -> Vector:
         """(features, weights) of a text; of length one where every kind knows something of it."""
-        found = terms(text)
+        last = self._last  # several models of one vocabulary look at a message
+        if last is None or last[0] != text:
+            last = self._last = text, self.weighted(terms(text))
+        return last[1]
+
+    def weighted(self, found: Terms) -> Vector:
+        """As `vector`, of a text's terms."""
         groups = (
             chain.from_iterable(map(self._rows_of, found.words)),
             _known(self._rows["phrases"], found.phrases),
             _known(self._rows["stems"], found.stems),
         )
-        parts = [self._weighted(Counter(group)) for group in groups]
+        parts = [self._of_kind(Counter(group)) for group in groups]
         return np.concatenate([rows for rows, _ in parts]), np.concatenate([values for _, values in parts])
 
-    def _weighted(self, counts: Counter[int]) -> Vector:
+    def _of_kind(self, counts: Counter[int]) -> Vector:
         rows = np.fromiter(counts, np.intp, len(counts))
         values = (1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self.idf[rows]
         length = math.sqrt(float(values @ values) * len(KINDS))
@@ -77,9 +87,3 @@ class Vocabulary:
 
 def _known(rows: Mapping[str, int], names: Iterable[str]) -> Iterable[int]:
     return (row for name in names if (row := rows.get(name)) is not None)
-
-
-def _of_kind(kind: str, found: Terms) -> Iterable[str]:
-    if kind == "chars":
-        return chain.from_iterable(map(of_word, found.words))
-    return found.phrases if kind == "phrases" else found.stems

@@ -9,9 +9,8 @@ None: it serves until the whole one is trained, and `full` is then as quick as `
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from bot.dialogs.understanding.embed import Vectors, embed_one
 from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
 
-FORMAT = 4
+FORMAT = 5
 _ANSWERS = "answers/"
 
 Numbers = NDArray[np.float32]
@@ -114,6 +113,8 @@ RANKED = 4
 """Labels of a guess."""
 DIRECTION = 0.15
 """The power by which a direction's spread counts."""
+_STORED = np.float16
+"""Numbers whose fourth digit changes no answer lie on the disk as these."""
 SHARPNESS = 2.0
 """How quickly what an example says fades with distance from it."""
 
@@ -189,74 +190,101 @@ class Model:
         return Guess(ranked, bool(scores[best[0]] >= self.at_least) and ranked[0][1] >= likely)
 
     def save(self, file: Path | IO[bytes]) -> None:
-        """Write it as one `.npz`."""
-        words: dict[str, Any] = {
-            "format": FORMAT,
-            "labels": self.labels,
-            "texts": self.examples.texts,
-            "numbers": [self.at_least, self.fast_at, self.quick.steepness],
-        }
+        """Write it as one `.npz`: the vocabulary once, and what each question knows under its name."""
         arrays: dict[str, Any] = {
             "idf": self.vocabulary.idf,
             **{f"names.{kind}": _packed("\n".join(("", *self.vocabulary.names[kind], ""))) for kind in KINDS},
-            "quick.weights": self.quick.weights,
-            "quick.bias": self.quick.bias,
+            **self._arrays(""),
+        }
+        for question, model in self.answers.items():
+            arrays |= model._arrays(f"{_ANSWERS}{question}/")
+        np.savez(file, **arrays)
+
+    def _arrays(self, under: str) -> dict[str, Any]:
+        words = {
+            "format": FORMAT,
+            "labels": self.labels,
+            "texts": self.examples.texts,
+            "numbers": [self.at_least, self.fast_at],
+        }
+        arrays: dict[str, Any] = {
+            "words": _packed(json.dumps(words, ensure_ascii=False)),
+            **_stage_arrays("quick", self.quick),
             "examples.labels": self.examples.labels,
             "examples.likely": self.examples.likely,
             "examples.rivals": self.examples.rivals,
         }
         if self.meaning is not None:
-            words["numbers"].append(self.meaning.stage.steepness)
+            arrays |= _stage_arrays("meaning", self.meaning.stage)
             arrays |= {
-                "meaning.weights": self.meaning.stage.weights,
-                "meaning.bias": self.meaning.stage.bias,
                 "meaning.centre": self.meaning.lens.centre,
                 "meaning.turn": self.meaning.lens.turn,
-                "meaning.points": self.meaning.points,
+                "meaning.points": self.meaning.points.astype(_STORED),
                 "meaning.dual": self.meaning.dual,
             }
-        arrays["words"] = _packed(json.dumps(words, ensure_ascii=False))
-        for question, model in self.answers.items():
-            model.save(inner := BytesIO())
-            arrays[f"{_ANSWERS}{question}"] = np.frombuffer(inner.getvalue(), np.uint8)
-        np.savez(file, **arrays)
+        return {f"{under}{name}": array for name, array in arrays.items()}
 
     @classmethod
     def read(cls, file: Path | IO[bytes]) -> "Model":
         """Read what `save` wrote. Raises ValueError, BadZipFile or OSError when it is none of ours."""
         with np.load(file, allow_pickle=False) as stored:
-            words: dict[str, Any] = json.loads(stored["words"].tobytes())
-            if words.get("format") != FORMAT:
+            if json.loads(stored["words"].tobytes()).get("format") != FORMAT:
                 raise ValueError(f"{file} is of another version")
-            at_least, fast_at, steepness, *whole = words["numbers"]
             names = {kind: stored[f"names.{kind}"].tobytes().decode().split("\n")[1:-1] for kind in KINDS}
-            return cls(
-                tuple(words["labels"]),
-                Vocabulary(names, stored["idf"]),
-                Stage(stored["quick.weights"], stored["quick.bias"], steepness),
-                _meaning(stored, whole[0]) if whole else None,
-                Examples(
-                    tuple(words["texts"]),
-                    stored["examples.labels"],
-                    stored["examples.likely"],
-                    stored["examples.rivals"],
-                ),
-                at_least,
-                fast_at,
-                {
-                    name.removeprefix(_ANSWERS): cls.read(BytesIO(stored[name].tobytes()))
-                    for name in stored.files
-                    if name.startswith(_ANSWERS)
-                },
-            )
+            vocabulary = Vocabulary(names, stored["idf"])
+            answers = {
+                name.removeprefix(_ANSWERS).removesuffix("/words"): cls._read(
+                    stored, name.removesuffix("words"), vocabulary
+                )
+                for name in stored.files
+                if name.startswith(_ANSWERS) and name.endswith("/words")
+            }
+            return replace(cls._read(stored, "", vocabulary), answers=answers)
+
+    @classmethod
+    def _read(cls, stored: Any, under: str, vocabulary: Vocabulary) -> "Model":
+        words: dict[str, Any] = json.loads(stored[f"{under}words"].tobytes())
+        return cls(
+            tuple(words["labels"]),
+            vocabulary,
+            _stage(stored, f"{under}quick", len(vocabulary)),
+            _meaning(stored, f"{under}meaning", len(vocabulary)),
+            Examples(
+                tuple(words["texts"]),
+                stored[f"{under}examples.labels"],
+                stored[f"{under}examples.likely"],
+                stored[f"{under}examples.rivals"],
+            ),
+            *words["numbers"],
+        )
 
 
-def _meaning(stored: Any, steepness: float) -> Meaning:
+def _stage_arrays(name: str, stage: Stage) -> dict[str, Any]:
+    """A stage's arrays: most features say nothing to most questions, and are left out."""
+    used = np.flatnonzero(stage.weights.any(axis=1)).astype(np.int32)
+    return {
+        f"{name}.used": used,
+        f"{name}.weights": stage.weights[used].astype(_STORED),
+        f"{name}.bias": stage.bias,
+        f"{name}.steepness": np.array(stage.steepness),
+    }
+
+
+def _stage(stored: Any, name: str, features: int) -> Stage:
+    bias: Numbers = stored[f"{name}.bias"]
+    weights = np.zeros((features, len(bias)), np.float32)
+    weights[stored[f"{name}.used"]] = stored[f"{name}.weights"]
+    return Stage(weights, bias, float(stored[f"{name}.steepness"]))
+
+
+def _meaning(stored: Any, name: str, features: int) -> Meaning | None:
+    if f"{name}.points" not in stored:
+        return None
     return Meaning(
-        Stage(stored["meaning.weights"], stored["meaning.bias"], steepness),
-        Lens(stored["meaning.centre"], stored["meaning.turn"]),
-        stored["meaning.points"],
-        stored["meaning.dual"],
+        _stage(stored, name, features),
+        Lens(stored[f"{name}.centre"], stored[f"{name}.turn"]),
+        stored[f"{name}.points"].astype(np.float32),
+        stored[f"{name}.dual"],
     )
 
 

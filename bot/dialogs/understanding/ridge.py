@@ -22,15 +22,17 @@ class Ridge:
     dual: Numbers
     bias: Numbers
     targets: Numbers
-    inverse: Numbers
+    pull: Numbers
+    """How much each example says of itself: the diagonal of the inverse."""
 
     def left_out(self) -> Numbers:
         """What each example scores without itself."""
-        return self.targets - self.dual / np.diag(self.inverse)[:, None]
+        return self.targets - self.dual / self.pull[:, None]
 
 
 def solve(kernel: Numbers, labels: Indices, size: int, strength: float) -> Ridge:
-    """`labels`: of each example, -1 for one of no label; `size`: how many labels. `kernel` is used up."""
+    """`labels`: of each example, -1 for one of no label; `size`: how many labels. Of `kernel` the
+    upper half is read, and it is used up."""
     count = len(labels)
     targets = np.full((count, size), -1.0, np.float32)
     ours = np.flatnonzero(labels >= 0)
@@ -40,13 +42,15 @@ def solve(kernel: Numbers, labels: Indices, size: int, strength: float) -> Ridge
     weights = np.ones(count)
     weights[ours] = np.sqrt(len(ours) / (size * often[labels[ours]]))
     kernel[np.diag_indices(count)] += (strength / weights).astype(np.float32)
-    factor, failed = scipy.linalg.lapack.spotrf(kernel, lower=1, overwrite_a=1)
-    lower, failed_too = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed or failed_too:
-        raise ValueError("the examples cannot be told apart")  # strength > 0 makes this a defect of ours
-    inverse = np.tril(lower) + np.tril(lower, -1).T
+    # The kernel is symmetric: its transpose is the column order that LAPACK works on in place.
+    factor, failed = scipy.linalg.lapack.spotrf(kernel.T, lower=1, overwrite_a=1)
     bias = targets.mean(axis=0)
-    return Ridge(inverse @ (targets - bias), bias, targets, inverse)
+    dual, failed_too = scipy.linalg.lapack.spotrs(factor, targets - bias, lower=1)
+    # Of the inverse of L Lᵀ only the diagonal is wanted: the lengths of the columns of L's inverse.
+    half, failed_at_last = scipy.linalg.lapack.strtri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too or failed_at_last:
+        raise ValueError("the examples cannot be told apart")  # strength > 0 makes this a defect of ours
+    return Ridge(dual, bias, targets, np.einsum("ij,ij->j", half, half))
 
 
 def softmax(scores: Numbers, steepness: float) -> Numbers:

@@ -20,6 +20,7 @@ from bot.dialogs.understanding.embed import Vectors, embed_kept
 from bot.dialogs.understanding.examples import ASIDE, NONE, OTHER, Example, from_json
 from bot.dialogs.understanding.features import Vocabulary
 from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
+from bot.dialogs.understanding.text import Terms, terms
 from bot.errors import ConfigurationInvalid
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
     with one for each question whose answers are among them. Rows labelled NONE are meant for nobody."""
     rows = rows[:: -(-len(rows) // MOST) or 1]
     texts = [row.text for row in rows]
-    known = dict(zip(texts, embed_kept(texts, cache), strict=True)) if cache else None
+    sources = _Sources.of(texts, embed_kept(texts, cache) if cache else None)
     questions: dict[str, list[Example]] = {}
     for row in rows:
         questions.setdefault(row.of, []).append(row)
@@ -66,10 +67,10 @@ def train(rows: Sequence[Example], cache: Path | None = None) -> Model:
     beside = [replace(row, label=NONE) for row in messages if row.label in _NO_ANSWER]
     beside = beside[:: -(-len(beside) // _BESIDE) or 1]
     beside += [replace(row, label=NONE) for row in asides if row.label != OTHER]
-    answers = {name: _trained([*said, *beside], known) for name, said in questions.items()}
+    answers = {name: _trained([*said, *beside], sources) for name, said in questions.items()}
     if asides:
-        answers[ASIDE] = _trained([*asides, *_beside_asides(rows)], known)
-    return replace(_trained(messages, known), answers=answers)
+        answers[ASIDE] = _trained([*asides, *_beside_asides(rows)], sources)
+    return replace(_trained(messages, sources), answers=answers)
 
 
 def _beside_asides(rows: Sequence[Example]) -> list[Example]:
@@ -80,14 +81,35 @@ def _beside_asides(rows: Sequence[Example]) -> list[Example]:
     return [*same, *others[:: -(-len(others) // _OTHERS) or 1]]
 
 
-def _trained(rows: Sequence[Example], known: Mapping[str, Vectors] | None) -> Model:
-    """A model of examples of one kind; `known` are the embeddings of their texts."""
-    lesson = _Lesson.of(rows)
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """All texts as numbers, a row each: what every model is made from."""
+
+    vocabulary: Vocabulary
+    matrix: Any
+    points: Vectors | None
+    places: Mapping[str, int]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], points: Vectors | None) -> "_Sources":
+        found = [terms(text) for text in texts]
+        vocabulary = Vocabulary.learn(found)
+        places = {text: place for place, text in enumerate(texts)}
+        return cls(vocabulary, _matrix(vocabulary, found), points, places)
+
+    def rows(self, texts: Sequence[str]) -> Any:
+        """Where these texts stand."""
+        return np.array([self.places[text] for text in texts], np.intp)
+
+
+def _trained(rows: Sequence[Example], sources: _Sources) -> Model:
+    """A model of examples of one kind."""
+    lesson = _Lesson.of(rows, sources)
     quick = lesson.judged()
-    if known is None:
+    if sources.points is None:
         at_least, _ = _thresholds((quick, quick), lesson)
         return lesson.model(quick, None, quick, at_least, LIKELY_ALONE)
-    points = np.array([known[text] for text in lesson.texts], np.float32)
+    points = sources.points[sources.rows(lesson.texts)]
     lens = Lens.of(points)
     points = lens(points)
     share = min(SHARES, key=lambda share: lesson.loss(points, share))
@@ -117,7 +139,7 @@ class _Lesson:
     matrix: Any
 
     @classmethod
-    def of(cls, rows: Sequence[Example]) -> "_Lesson":
+    def of(cls, rows: Sequence[Example], sources: _Sources) -> "_Lesson":
         """Raises ConfigurationInvalid where there is nothing to tell apart."""
         names = sorted({row.label for row in rows} - {NONE})
         if len(names) < 2:
@@ -125,8 +147,8 @@ class _Lesson:
         places = {name: place for place, name in enumerate(names)}
         labels = np.array([places.get(row.label, -1) for row in rows], np.intp)
         texts = [row.text for row in rows]
-        vocabulary = Vocabulary.learn(texts)
-        return cls(texts, names, labels, labels >= 0, vocabulary, _matrix(vocabulary, texts))
+        matrix = sources.matrix[sources.rows(texts)]
+        return cls(texts, names, labels, labels >= 0, sources.vocabulary, matrix)
 
     def _solved(self, points: Vectors | None, share: float, chosen: Any = _EVERY) -> "Ridge":
         from bot.dialogs.understanding import ridge
@@ -169,11 +191,11 @@ class _Lesson:
         )
 
 
-def _matrix(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
+def _matrix(vocabulary: Vocabulary, texts: Sequence[Terms]) -> Any:
     """The texts' features, a sparse row each."""
     import scipy.sparse
 
-    vectors = [vocabulary.vector(text) for text in texts]
+    vectors = [vocabulary.weighted(found) for found in texts]
     ends = np.cumsum([0, *(len(rows) for rows, _ in vectors)])
     return scipy.sparse.csr_matrix(
         (
@@ -186,9 +208,13 @@ def _matrix(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
 
 
 def _likeness(matrix: Any) -> Numbers:
-    """Of each text to each other by their features; by parts, so that memory stays that of the answer."""
-    parts = [(matrix[first : first + 1000] @ matrix.T).toarray() for first in range(0, matrix.shape[0], 1000)]
-    return np.vstack(parts)
+    """Of each text to itself and to those after it by their features: the rest is the same once more, which
+    `ridge.solve` does not look at. By parts, so that memory stays that of the answer."""
+    count = matrix.shape[0]
+    likeness = np.zeros((count, count), np.float32)
+    for first in range(0, count, 1000):
+        likeness[first : first + 1000, first:] = (matrix[first : first + 1000] @ matrix[first:].T).toarray()
+    return likeness
 
 
 def _thresholds(judged: tuple[_Judged, _Judged], lesson: _Lesson) -> tuple[float, float]:

@@ -53,7 +53,7 @@ system: $(BIN)/python ## Install a browser and a mail server for the tests, wher
 
 .PHONY: test
 test: $(VENV)/.test system lint types ## Set up what the tests need and run them (under 10 minutes on two cores)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
 
 .PHONY: test-slow
 test-slow: $(VENV)/.slow system ## The long ones: crashes under load, two processes, a real small LLM

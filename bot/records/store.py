@@ -5,6 +5,7 @@ import contextvars
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ class Store:
         self._entities = entities
         self._announce = announce
         self.schema = self._read_schema()
+        self._reloading = Lock()
         # SQLite has one writer: a thread kept free for webhooks would only wait for its lock.
         reserved = 0 if database.dialect == "sqlite" else 1
         self._writers = Threads(database.turn_threads, "write", reserved)
@@ -61,9 +63,10 @@ class Store:
     def reload_schema(self) -> None:
         """Read the definitions again: admins changed their fields, rules or who may do what. Where nothing
         changed the schema stays, and with it all that was built for it."""
-        found = self._read_schema()
-        if found.stamp != self.schema.stamp:
-            self.schema = found
+        with self._reloading:  # whoever reads first must not put the older definitions over the newer
+            found = self._read_schema()
+            if found.stamp != self.schema.stamp:
+                self.schema = found
 
     def write_now(self, operation: Operation[P, T], actor: Actor, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in this thread: workers, the command line, tests."""

@@ -86,7 +86,7 @@ async def test_a_machine_is_not_answered(scene: tuple[World, MailEmulator]) -> N
 async def test_a_typed_address_opens_nobody_elses_records(scene: tuple[World, MailEmulator]) -> None:
     """A From header is a claim: two senders are two contacts, whatever they say of themselves."""
     world, mail = scene
-    await _send(world, ASHA, "My fridge is broken, I want to complain")
+    await _send(world, ASHA, "My fridge is broken, please open a complaint")
     await mail.wait_reply(ASHA, 1)
     (case,) = await world.api.rows("cases")
     await _send(world, RAVI, f"I am {ASHA}. What is the status of {case['number']}?")

@@ -1,6 +1,8 @@
 """Where a permission could be gone round: by restoring, by a related record, by what an error says."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from bot.ids import new_id
 from bot.records.access import DEFAULT, Access
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.change import change_record, create_record, delete_record, restore_record
+from bot.records.defining import set_access
 from bot.records.definitions import CUSTOM_FIELD, VALIDATION_RULE
 from bot.records.entity import Entity
 from bot.records.permissions import row_filter
@@ -104,6 +107,33 @@ def test_a_condition_that_cannot_be_read_stops_nobody(store: Store) -> None:
     for actor in (BOT, ADMIN):
         assert store.write_now(create_record, actor, CONTACT, {"name": "Asha"})["name"] == "Asha"
     store.write_now(delete_record, ADMIN, CUSTOM_FIELD, own["id"])
+
+
+def test_a_slow_reader_does_not_put_older_definitions_over_newer(store: Store, rep: Actor) -> None:
+    """Two threads hear of two changes; who read before the second is done last."""
+    reading, go_on, told = Event(), Event(), []
+
+    def late(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if "access_rules" in statement and not told:
+            told.append(statement)
+            reading.set()
+            assert go_on.wait(20)
+
+    engine = store.database._read
+    sa.event.listen(engine, "after_cursor_execute", late)
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            first = threads.submit(store.reload_schema)
+            assert reading.wait(20)
+            second = threads.submit(
+                store.write_now, set_access, SYSTEM, "rep", "contacts", "hidden", field="city"
+            )
+            wait([second], timeout=0.5)
+        finally:
+            go_on.set()
+        first.result(20), second.result(20)
+    sa.event.remove(engine, "after_cursor_execute", late)
+    assert store.schema.access.hides("rep", "contacts", "city")
 
 
 def test_addresses_are_for_who_sees_them(store: Store, business: Business, rep: Actor) -> None:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal, TextIO
+from weakref import WeakValueDictionary
 from zipfile import BadZipFile
 
 from bot.dialogs.understanding import train
@@ -33,6 +34,7 @@ KEPT = 8
 """Models of each kind that are kept: publishing former flows again costs nothing."""
 TIMEOUT_S = 1800.0
 _LOOK_S = 0.1
+_read: WeakValueDictionary[tuple[int, int, int], Model] = WeakValueDictionary()
 _log = logger("understanding")
 
 
@@ -42,9 +44,16 @@ def file_of(rows: Sequence[Example], folder: Path, kind: Kind) -> Path:
 
 
 def read(file: Path) -> Model | None:
-    """The model of a file; None where there is none. What cannot be read is removed, to be made anew."""
+    """The model of a file; None where there is none. What cannot be read is removed, to be made anew.
+
+    Whoever asks for it while it is in use gets the one that is in memory: it has some hundred megabytes."""
     try:
-        return Model.read(file)
+        stat = file.stat()
+        key = (stat.st_dev, stat.st_ino, stat.st_mtime_ns)
+        model = _read.get(key)
+        if model is None:
+            model = _read[key] = Model.read(file)
+        return model
     except FileNotFoundError:
         return None
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
@@ -69,7 +78,9 @@ async def make(rows: Sequence[Example], folder: Path, kind: Kind) -> Model:
         if model is None:
             _clear(folder, kind)
             await _train(rows, folder, file, kind)
-            model = await asyncio.to_thread(Model.read, file)
+            model = await made(rows, folder, kind)
+    if model is None:
+        raise ConfigurationInvalid(f"The classifier's file {file.name} cannot be read: is the disk sound?")
     return model
 
 

@@ -1,6 +1,11 @@
-"""Articles of the knowledge base: Markdown, one record a language; `key` joins the translations."""
+"""Articles of the knowledge base: Markdown, one record a language; `key` joins the translations.
+
+Read by customers is what is published, begun and not expired, and meant for them: `readable`.
+"""
 
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,9 +14,11 @@ from bot.errors import InvalidInput, NotFound
 from bot.records.entity import EVERYTHING, entity
 from bot.records.tx import Record, Tx
 from bot.records.write import create, get, update
-from bot.storage import Id
+from bot.storage import Id, Instant
 
-ARTICLE_STATUSES = ("draft", "published", "archived")
+ARTICLE_STATUSES = ("draft", "review", "published", "archived")
+AUDIENCES = ("public", "customers", "agents")
+"""Who reads an article: everybody, customers whom we know, or staff alone."""
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -24,6 +31,11 @@ def _prepare(_tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         )
     if both["status"] not in ARTICLE_STATUSES:
         raise InvalidInput(f"{both['status']!r} is no article status", field="status")
+    if both["audience"] not in AUDIENCES:
+        raise InvalidInput(f"{both['audience']!r} is no audience of an article", field="audience")
+    begins, ends = both.get("publish_at"), both.get("expires_at")
+    if begins and ends and ends <= begins:
+        raise InvalidInput("An article expires after it is published, not before", field="expires_at")
     for name in ("lang", "title", "body"):
         if not both[name].strip():
             raise InvalidInput(f"An article needs a {name}", field=name)
@@ -38,18 +50,37 @@ ARTICLE = entity(
     sa.Column("title", sa.String(300), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("audience", sa.String(10), nullable=False),
+    sa.Column("category", sa.String(80)),
+    sa.Column("publish_at", Instant),
+    sa.Column("expires_at", Instant),
+    sa.Column("translates", sa.Integer),
     sa.Column("owner_id", Id, sa.ForeignKey("users.id")),
     sa.UniqueConstraint("key", "lang"),
-    enums={"status": ARTICLE_STATUSES},
+    enums={"status": ARTICLE_STATUSES, "audience": AUDIENCES},
     scope="open",
     search={"title": 3, "body": 1},
     long=("body",),
-    defaults={"status": "draft"},
+    defaults={"status": "draft", "audience": "public"},
     title="title",
     prepare=_prepare,
     takes=EVERYTHING,
     notice="articles",
 )
+"""`translates`: the version of the article in the business's first language that a translation was made of;
+where that is older than the article, the translation is stale."""
+
+
+def readable(now: datetime, audiences: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Which articles are read by these audiences at this moment."""
+    table = ARTICLE.table
+    return sa.and_(
+        table.c.status == "published",
+        table.c.deleted_at.is_(None),
+        table.c.audience.in_(audiences),
+        sa.or_(table.c.publish_at.is_(None), table.c.publish_at <= now),
+        sa.or_(table.c.expires_at.is_(None), table.c.expires_at > now),
+    )
 
 
 def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str = "published") -> str:

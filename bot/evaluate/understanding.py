@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from bot.dialogs.understanding.embed import embed
 from bot.dialogs.understanding.examples import NONE, Example
 from bot.dialogs.understanding.model import Guess
 from bot.dialogs.understanding.shelf import CACHE
 from bot.dialogs.understanding.train import train as learn
 from bot.errors import InvalidInput
 from bot.evaluate.gold import read_rows, share
+from bot.knowledge.embeddings import embed
 from bot.settings import load_settings
 
 

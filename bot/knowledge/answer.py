@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from bot.knowledge.index import KnowledgeIndex, Passage
-from bot.knowledge.retrieve import Found, reading_order, retrieve
-from bot.knowledge.tokens import fold, terms
+from bot.knowledge.index import KnowledgeIndex
+from bot.knowledge.passages import SENTENCE, Passage
+from bot.knowledge.retrieve import Asked, Found, reading_order, retrieve
+from bot.knowledge.tokens import terms
 
 CHAT_LIMIT = 450
 OPTIONS = 3
 LATER = 0.1
 """What a piece further down is worth less, in words: an article begins with what matters."""
 _BLOCK = re.compile(r"\S(?:[^\n]|\n(?!\s*\n))*")
-_SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?।۔؟](?=\s|$)|(?=\n|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,21 @@ class Answer:
 
 
 def answer(
-    index: KnowledgeIndex, question: str, lang: str, *, limit: int = CHAT_LIMIT, base_url: str = ""
+    index: KnowledgeIndex,
+    asked: Asked,
+    lang: str,
+    *,
+    limit: int = CHAT_LIMIT,
+    base_url: str = "",
 ) -> Answer:
     """Answer a question in `lang` where the article is translated, in at most `limit` characters.
 
     `base_url` is where articles are read: `{base_url}/{lang}/{key}`.
     """
-    titled = _by_title(index, question, lang)
+    titled = index.titled(asked.text, asked.audiences)
     if titled is not None:
-        return quote(titled, question, limit, base_url)
-    return settle(index, retrieve(index, question), question, lang, limit=limit, base_url=base_url)
+        return quote(index.in_language(titled, reading_order(lang)), asked.text, limit, base_url)
+    return settle(index, retrieve(index, asked), asked.text, lang, limit=limit, base_url=base_url)
 
 
 def settle(
@@ -97,7 +102,7 @@ def shorten(text: str, question: str, limit: int) -> str:
         return text
     asked = set(terms(question))
     best, worth = _run(text, _BLOCK, asked, limit)
-    finer, finer_worth = _run(text, _SENTENCE, asked, limit)
+    finer, finer_worth = _run(text, SENTENCE, asked, limit)
     if not best or finer_worth > worth + 0.5:
         best = finer
     return best or text[: limit - 1].rsplit(" ", 1)[0] + "…"
@@ -138,12 +143,3 @@ def _whole(run: str) -> str:
     ):
         lines.pop()
     return "\n".join(lines).rstrip()
-
-
-def _by_title(index: KnowledgeIndex, question: str, lang: str) -> Passage | None:
-    """The article whose title was chosen from a clarifying question."""
-    wanted = fold(question).strip(" ?.!؟۔")
-    for passage in index.passages:
-        if passage.place == 0 and fold(passage.article.title).strip(" ?.!؟۔") == wanted:
-            return index.in_language(passage, reading_order(lang))
-    return None

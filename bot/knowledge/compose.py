@@ -6,7 +6,7 @@ from typing import Any
 from bot.knowledge.answer import CHAT_LIMIT, Answer, answer, quote
 from bot.knowledge.guard import stands
 from bot.knowledge.index import KnowledgeIndex
-from bot.knowledge.retrieve import reading_order, retrieve
+from bot.knowledge.retrieve import Asked, reading_order, retrieve
 from bot.llm import LLM
 
 PASSAGES = 3
@@ -26,7 +26,7 @@ _SCHEMA: dict[str, Any] = {
 
 async def compose(
     index: KnowledgeIndex,
-    question: str,
+    asked: Asked,
     lang: str,
     llm: LLM | None = None,
     *,
@@ -38,19 +38,19 @@ async def compose(
     The model is asked only where articles were found: it may word an answer, or choose between near
     articles, never make one.
     """
-    plain = answer(index, question, lang, limit=limit, base_url=base_url)
+    plain = answer(index, asked, lang, limit=limit, base_url=base_url)
     if llm is None or plain.kind == "none":
         return plain
-    hits = retrieve(index, question).hits[:PASSAGES]
+    hits = retrieve(index, asked).hits[:PASSAGES]
     passages = [index.in_language(hit.passage, reading_order(lang)) for hit in hits]
     shown = [{"title": one.article.title, "heading": one.heading, "text": one.text} for one in passages]
     said = await llm.structured(
-        "answer", _SCHEMA, question=question, passages=shown, language=_NAMES.get(lang, lang)
+        "answer", _SCHEMA, question=asked.text, passages=shown, language=_NAMES.get(lang, lang)
     )
     number, text = (said or {}).get("passage"), (said or {}).get("answer")
     if not isinstance(number, int) or not isinstance(text, str) or not 1 <= number <= len(passages):
         return plain
-    cited = quote(passages[number - 1], question, limit, base_url)
+    cited = quote(passages[number - 1], asked.text, limit, base_url)
     if len(text) > limit or not stands(text, cited.source):
         return plain
     return replace(cited, text=text.strip())

@@ -1,58 +1,96 @@
-"""BM25 over passages, in memory. Built once per change of the articles; never changed after."""
+"""Passages found by their words (BM25) and by their meaning (embeddings), in memory.
+
+Built once per change of the articles; never changed after. Arrays and not lists: a search over 100,000
+passages costs little more than the embedding of its question.
+"""
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from bot.knowledge.tokens import terms
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.clock import now
+from bot.knowledge.embeddings import SIZE, Vectors
+from bot.knowledge.passages import ArticleText, Passage, cut, pieces
+from bot.knowledge.tokens import fold, terms
 
 K1, B = 1.2, 0.6
 TITLE_BOOST, HEADING_BOOST = 3, 2
 TITLE_SCORE = 1.0
 """What a question's word in the title adds to a passage's score, by its weight."""
-PASSAGE_CHARS = 700
+CANDIDATES = 50
+"""Passages that are looked at more closely, by words and by meaning each."""
+UNRELATED = 0.8
+"""The cosine of texts that have nothing to do with each other, in this model of embeddings."""
+WORDS_SAY, COVERAGE_SAYS, TITLE_SAYS = 0.03, 0.04, 0.5
+"""What words, their share and the nearness of the title count beside the nearness of a piece. Wide optima on
+questions to help centres: half or double of one changes the first answer of one question in two hundred."""
+TITLE_LACKS = 0.01
+"""What a piece that is near loses where the title says nothing of the question."""
+EVERYBODY = frozenset({"public"})
 
-_HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
-_LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
-_BULLET = re.compile(r"^(\s*)[-*+]\s+", re.MULTILINE)
-_ROW = re.compile(r"^\|(.+)\|[ \t]*$", re.MULTILINE)
-_RULE_ROW = re.compile(r"^[\s:–-]*–[\s:–-]*\n", re.MULTILINE)
-_MARKS = re.compile(r"(\*\*|__|`+)")
-_ITALIC = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleText:
-    """An article in one language. `key` is the same in all its languages."""
-
-    id: str
-    key: str
-    lang: str
-    title: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A part of an article under one heading, as plain text. `place` counts within the article."""
-
-    article: ArticleText
-    place: int
-    heading: str
-    text: str
+Numbers = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage found. `coverage`: the share of the question's weight that it or its title holds, `titled`
-    the share that the title holds, both 0 to 1."""
+    the share that the title holds, both 0 to 1; `near`: how near the question is in meaning, as a cosine,
+    None where that was not asked."""
 
     passage: Passage
     score: float
     coverage: float
     titled: float = 0.0
+    near: float | None = None
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """Vectors of the pieces, a row each, sorted by passage: `firsts` is where each of `passages` begins among
+    them. Vectors of titles, a row an article; `article` is each passage's, or -1 where it is not known."""
+
+    pieces: Vectors
+    passages: Rows
+    firsts: Rows
+    titles: Vectors
+    article: Rows
+
+    def near(self, question: Vectors) -> tuple[Numbers, Numbers]:
+        """Of each passage the cosine of the nearest of its pieces, and that of its article's title."""
+        found = np.full(len(self.article), UNRELATED, np.float32)
+        if len(self.passages):
+            found[self.passages] = np.maximum.reduceat(self.pieces @ question, self.firsts)
+        titles = np.append(self.titles @ question, np.float32(UNRELATED))
+        return found, titles[self.article]
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """Who reads each passage, and from when until when (seconds since 1970)."""
+
+    audiences: Any
+    begins: Any
+    ends: Any
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> "_Readers":
+        articles = [passage.article for passage in passages]
+        return cls(
+            np.array([article.audience for article in articles], "U10"),
+            np.array([article.begins.timestamp() if article.begins else -np.inf for article in articles]),
+            np.array([article.ends.timestamp() if article.ends else np.inf for article in articles]),
+        )
+
+    def see(self, audiences: frozenset[str], moment: float) -> Any:
+        """Which passages these audiences read at this moment."""
+        theirs = np.isin(self.audiences, sorted(audiences))
+        return theirs & (self.begins <= moment) & (self.ends > moment)
 
 
 @dataclass(frozen=True)
@@ -60,17 +98,24 @@ class KnowledgeIndex:
     """All articles of all languages. `build` makes one; `search` asks it."""
 
     passages: tuple[Passage, ...] = ()
-    postings: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    postings: Mapping[str, tuple[Rows, Numbers]] = field(default_factory=dict)
     idf: Mapping[str, float] = field(default_factory=dict)
     strange: float = 1.0
     """The weight of a word that no article has."""
     titles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Article id -> the terms of its title."""
     by_key: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    by_title: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """A title as it is compared -> the first passages of the articles that have it."""
+    readers: "_Readers" = field(default_factory=lambda: _Readers.of(()))
+    meaning: _Meaning | None = None
 
     @classmethod
-    def build(cls, articles: Iterable[ArticleText]) -> "KnowledgeIndex":
-        """Cut the articles into passages and weigh their words."""
+    def build(
+        cls, articles: Iterable[ArticleText], known: Mapping[str, Vectors] | None = None
+    ) -> "KnowledgeIndex":
+        """Cut the articles into passages, weigh their words, and take what their pieces mean from `known`, a
+        vector by text. Pieces that are not there yet are found by their words alone."""
         passages = tuple(passage for article in articles for passage in cut(article))
         if not passages:
             return cls()
@@ -79,51 +124,82 @@ class KnowledgeIndex:
         mean = sum(sizes) / len(sizes) or 1.0
         documents = Counter(term for count in counts for term in count)
         idf = {term: math.log(1 + (len(counts) - n + 0.5) / (n + 0.5)) for term, n in documents.items()}
-        postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        postings: dict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
         for number, (count, size) in enumerate(zip(counts, sizes, strict=True)):
             for term, n in count.items():
-                weight = idf[term] * n * (K1 + 1) / (n + K1 * (1 - B + B * size / mean))
-                postings[term].append((number, weight))
+                rows, weights = postings[term]
+                rows.append(number)
+                weights.append(idf[term] * n * (K1 + 1) / (n + K1 * (1 - B + B * size / mean)))
         by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, passage in enumerate(passages):
             by_key[passage.article.key, passage.article.lang].append(number)
         ordered = sorted(idf.values())
-        titles = {passage.article.id: frozenset(terms(passage.article.title)) for passage in passages}
         return cls(
             passages,
-            {term: tuple(rows) for term, rows in postings.items()},
+            {
+                term: (np.array(rows, np.intp), np.array(weights, np.float32))
+                for term, (rows, weights) in postings.items()
+            },
             idf,
             ordered[len(ordered) // 2],
-            titles,
+            {passage.article.id: frozenset(terms(passage.article.title)) for passage in passages},
             {key: tuple(numbers) for key, numbers in by_key.items()},
+            _titled(passages),
+            _Readers.of(passages),
+            _meaning(passages, known) if known else None,
         )
 
-    def search(self, question: str, limit: int = 8) -> list[Hit]:
-        """The passages that fit a question best, best first."""
+    def search(
+        self,
+        question: str,
+        limit: int = 8,
+        meant: Vectors | None = None,
+        audiences: frozenset[str] = EVERYBODY,
+    ) -> list[Hit]:
+        """The passages that fit a question best, best first; by its embedding too where `meant` is that."""
         asked = set(terms(question))
-        if not asked:
+        if not self.passages or not (asked or meant is not None):
             return []
         # Coverage counts rarity less than the score does: one strange word, the name of a town say, must not
         # outweigh all that was found.
-        total = sum(1 + self.idf.get(term, self.strange) for term in asked)
-        scores: dict[int, float] = {}
-        covered: dict[int, float] = {}
-        for term in asked:
-            idf = self.idf.get(term, 0.0)
-            for number, weight in self.postings.get(term, ()):
-                scores[number] = scores.get(number, 0.0) + weight
-                covered[number] = covered.get(number, 0.0) + 1 + idf
-        hits = [
-            self._hit(number, asked, score, covered[number] / total, total)
-            for number, score in scores.items()
-        ]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+        total = sum(1 + self.idf.get(term, self.strange) for term in asked) or 1.0
+        words, covered = np.zeros((2, len(self.passages)), np.float32)
+        for term in asked & self.postings.keys():
+            rows, weights = self.postings[term]
+            words[rows] += weights
+            covered[rows] += 1 + self.idf[term]
+        shown = self.readers.see(audiences, now().timestamp())
+        found = {number for number in _best(words, shown) if words[number] > 0}
+        near: tuple[Numbers, Numbers] | None = None
+        if self.meaning is not None and meant is not None:
+            near = self.meaning.near(meant)
+            found.update(_best(near[0] + np.float32(TITLE_SAYS) * near[1], shown))
+        said = {number: float(words[number]) + self._by_title(number, asked) for number in found}
+        most = max(said.values(), default=0.0) or 1.0
+        hits = []
+        for number in found:
+            passage, score, closest = self.passages[number], said[number], None
+            coverage = float(covered[number]) / total
+            if near is not None:
+                piece, title = float(near[0][number]), float(near[1][number])
+                score = piece + TITLE_SAYS * title + WORDS_SAY * score / most + COVERAGE_SAYS * coverage
+                closest = max((piece + title) / 2, piece - TITLE_LACKS)
+            titled = [self.idf[term] for term in self._in_title(number, asked)]
+            share = (sum(titled) + len(titled)) / total
+            hits.append(Hit(passage, score, coverage, share, closest))
+        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.place))[:limit]
 
-    def _hit(self, number: int, asked: set[str], score: float, coverage: float, total: float) -> Hit:
-        passage = self.passages[number]
-        titled = [self.idf[term] for term in asked & self.titles[passage.article.id]]
-        share = (sum(titled) + len(titled)) / total
-        return Hit(passage, score + TITLE_SCORE * sum(titled), coverage, share)
+    def titled(self, title: str, audiences: frozenset[str] = EVERYBODY) -> Passage | None:
+        """The beginning of the article of this title, which was chosen from a question back."""
+        shown = self.readers.see(audiences, now().timestamp())
+        numbers = (number for number in self.by_title.get(bare(title), ()) if shown[number])
+        return next((self.passages[number] for number in numbers), None)
+
+    def _in_title(self, number: int, asked: set[str]) -> set[str]:
+        return asked & self.titles[self.passages[number].article.id] & self.idf.keys()
+
+    def _by_title(self, number: int, asked: set[str]) -> float:
+        return TITLE_SCORE * sum(self.idf[term] for term in self._in_title(number, asked))
 
     def in_language(self, passage: Passage, langs: Sequence[str]) -> Passage:
         """The same passage in the first of these languages that its article exists in: the one at its place
@@ -138,6 +214,50 @@ class KnowledgeIndex:
         return passage
 
 
+def _best(scores: Numbers, shown: Any) -> list[int]:
+    """The passages of the highest scores among those that are shown."""
+    numbers = np.flatnonzero(shown)
+    if len(numbers) > CANDIDATES:
+        numbers = numbers[np.argpartition(-scores[numbers], CANDIDATES)[:CANDIDATES]]
+    return [int(number) for number in numbers]
+
+
+def _meaning(passages: Sequence[Passage], known: Mapping[str, Vectors]) -> _Meaning:
+    """What is known of what these passages mean."""
+    rows: list[Vectors] = []
+    owners: list[int] = []
+    firsts: list[int] = []
+    titles: dict[str, int] = {}
+    for number, passage in enumerate(passages):
+        found = [known[piece] for piece in pieces(passage) if piece in known]
+        if found:
+            owners.append(number)
+            firsts.append(len(rows))
+            rows.extend(found)
+        if passage.article.title in known:
+            titles.setdefault(passage.article.title, len(titles))
+    return _Meaning(
+        np.array(rows, np.float32).reshape(len(rows), SIZE),
+        np.array(owners, np.intp),
+        np.array(firsts, np.intp),
+        np.array([known[title] for title in titles], np.float32).reshape(len(titles), SIZE),
+        np.array([titles.get(passage.article.title, -1) for passage in passages], np.intp),
+    )
+
+
+def _titled(passages: Sequence[Passage]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, passage in enumerate(passages):
+        if passage.place == 0:
+            found[bare(passage.article.title)].append(number)
+    return {title: tuple(numbers) for title, numbers in found.items()}
+
+
+def bare(title: str) -> str:
+    """A title as it is compared."""
+    return fold(title).strip(" ?.!؟۔")
+
+
 def _weighed(passage: Passage) -> Counter[str]:
     count = Counter(terms(passage.text))
     for term in set(terms(passage.heading)):
@@ -145,60 +265,3 @@ def _weighed(passage: Passage) -> Counter[str]:
     for term in set(terms(passage.article.title)):
         count[term] += TITLE_BOOST
     return count
-
-
-def cut(article: ArticleText) -> list[Passage]:
-    """Passages of an article: at headings, and at paragraphs where a section is long."""
-    sections: list[tuple[str, list[str]]] = [("", [])]
-    fenced = False
-    for line in article.body.splitlines():
-        fenced ^= line.lstrip().startswith("```")
-        match = None if fenced else _HEADING.match(line)
-        if match:
-            sections.append((plain(match.group(1)), []))
-        else:
-            sections[-1][1].append(line)
-    passages: list[Passage] = []
-    for heading, text in _sized([(heading, plain("\n".join(lines))) for heading, lines in sections]):
-        passages.append(Passage(article, len(passages), heading, text))
-    return passages or [Passage(article, 0, "", article.title)]
-
-
-def _sized(sections: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sections joined while they are short, cut at paragraphs where they are long: an answer of one
-    sentence leaves out too much, and one of a page is not read."""
-    sized: list[tuple[str, str]] = []
-    for heading, text in sections:
-        for number, part in enumerate(_parts(text)):
-            titled = f"{heading}\n{part}" if heading and number == 0 else part
-            if sized and len(sized[-1][1]) + len(titled) < PASSAGE_CHARS:
-                above, before = sized[-1]
-                sized[-1] = (above, f"{before}\n\n{titled}")
-            else:
-                sized.append((heading, titled))
-    return sized
-
-
-def _parts(text: str) -> list[str]:
-    parts: list[str] = []
-    for paragraph in re.split(r"\n\s*\n", text):
-        paragraph = paragraph.strip()
-        if not paragraph:
-            continue
-        if parts and len(parts[-1]) + len(paragraph) < PASSAGE_CHARS:
-            parts[-1] += "\n\n" + paragraph
-        else:
-            parts.append(paragraph)
-    return parts
-
-
-def plain(markdown: str) -> str:
-    """Markdown as a chat shows it: no marks, dots for bullets, lines for table rows, links' addresses."""
-    text = _RULE_ROW.sub("", _ROW.sub(_row, markdown))
-    text = _LINK.sub(lambda match: f"{match[1]} ({match[2]})" if match[1] != match[2] else match[2], text)
-    return _ITALIC.sub(r"\1", _MARKS.sub("", _BULLET.sub(r"\1• ", text))).replace("```", "").strip()
-
-
-def _row(match: re.Match[str]) -> str:
-    """A table's row as a line."""
-    return " – ".join(cell.strip() for cell in match[1].split("|"))

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.i18n import chain
-from bot.knowledge.index import Hit, KnowledgeIndex
+from bot.knowledge.embeddings import Vectors
+from bot.knowledge.index import EVERYBODY, Hit, KnowledgeIndex
 from bot.knowledge.tokens import terms
 
-# Chosen on the starter articles for the balance of right answers and honest refusals.
+# By words, chosen on the starter articles for the balance of right answers and honest refusals.
 SURE = 0.55
 """Certainty from which one article stands alone."""
 POSSIBLE = 0.42
@@ -16,18 +17,35 @@ AHEAD = 1.12
 """How far, by score, a sure article is ahead of the next."""
 TITLE = 0.35
 """What the title's share adds to the coverage: an article is about what its title says."""
-
-
 UNNAMED_POSSIBLE, UNNAMED_SURE = 0.6, 0.8
 """Coverage from which an article is named, or answers, whose title has no word of the question."""
-
 TOLD = 3
 """Content words that such a question must have to be answered at once."""
 
+# By meaning, chosen on questions to help centres and as many that are foreign to them (docs/knowledge.md).
+NEAR = 0.8587
+"""Nearness from which an article answers: the one threshold."""
+NEARLY = 0.845
+"""Nearness from which it answers where the words alone are sure of the same article."""
+RELATED = 0.84
+"""Nearness from which an article is worth naming where words share something with it, or asking about."""
+APART = 0.001
+"""Articles whose scores are no farther apart than this are taken for one another as often as not."""
+
 
 def certainty(hit: Hit) -> float:
-    """How likely a passage is about the question, 0 to 1."""
+    """How likely a passage is about the question by its words, 0 to 1."""
     return min(1.0, hit.coverage + TITLE * hit.titled)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question. `meant` is its embedding, without which words alone count; `audiences` those that the
+    asker belongs to."""
+
+    text: str
+    meant: Vectors | None = None
+    audiences: frozenset[str] = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +56,61 @@ class Found:
     hits: tuple[Hit, ...] = ()
 
 
-def retrieve(index: KnowledgeIndex, question: str) -> Found:
+def retrieve(index: KnowledgeIndex, asked: Asked) -> Found:
     """The articles that may answer, and whether the first one does."""
+    by_words = _by_words(asked, _articles(index.search(asked.text, 16, None, asked.audiences)))
+    if asked.meant is None or index.meaning is None:
+        return by_words
+    return _by_meaning(by_words, _by_nearness(index.search(asked.text, 16, asked.meant, asked.audiences)))
+
+
+def _articles(hits: list[Hit]) -> tuple[Hit, ...]:
     best: dict[str, Hit] = {}
-    for hit in index.search(question, limit=16):
+    for hit in hits:
         known = best.setdefault(hit.passage.article.key, hit)
         # Of one article's passages the one that holds most of the question; of equals the first.
         if (hit.coverage, -hit.passage.place) > (known.coverage, -known.passage.place):
             best[hit.passage.article.key] = replace(hit, score=known.score)
-    hits = tuple(hit for hit in best.values() if _possible(hit))
+    return tuple(best.values())
+
+
+def _by_nearness(hits: list[Hit]) -> tuple[Hit, ...]:
+    best: dict[str, Hit] = {}
+    for hit in hits:
+        best.setdefault(hit.passage.article.key, hit)
+    return tuple(best.values())
+
+
+def _by_words(asked: Asked, articles: tuple[Hit, ...]) -> Found:
+    hits = tuple(hit for hit in articles if _possible(hit))
     if not hits:
         return Found("none")
     first = hits[0]
     rivals = [hit for hit in hits[1:] if certainty(hit) >= SURE - 0.1]
     ahead = all(first.score >= hit.score * AHEAD for hit in rivals)
     # Of a short question any article may hold all the words by chance.
-    told = first.coverage >= UNNAMED_SURE and len(set(terms(question))) >= TOLD
+    told = first.coverage >= UNNAMED_SURE and len(set(terms(asked.text))) >= TOLD
     named = first.titled > 0 or told
     return Found("sure" if named and certainty(first) >= SURE and ahead else "unsure", hits)
+
+
+def _by_meaning(by_words: Found, hits: tuple[Hit, ...]) -> Found:
+    """What nearness says, with the words as a witness. Articles whose pieces are not embedded yet stand on
+    their words."""
+    if not hits:
+        return Found("none")
+    first, near = hits[0], hits[0].near or 0.0
+    alike = [hit for hit in hits[1:] if first.score - hit.score < APART and (hit.near or 0.0) >= NEAR]
+    witness = (
+        by_words.certainty == "sure" and by_words.hits[0].passage.article.key == first.passage.article.key
+    )
+    if (near >= NEAR and not alike) or (near >= NEARLY and witness):
+        return Found("sure", hits)
+    if near >= NEAR:
+        return Found("unsure", (first, *alike))
+    named = {hit.passage.article.key for hit in by_words.hits}
+    related = tuple(hit for hit in hits if (hit.near or 0.0) >= RELATED and hit.passage.article.key in named)
+    return Found("unsure", related) if related else Found("none")
 
 
 def _possible(hit: Hit) -> bool:

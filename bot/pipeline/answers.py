@@ -3,7 +3,7 @@ each kind of need, in one dict.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.crm import visit
@@ -55,7 +55,10 @@ async def answer_need(
 
 
 async def _knowledge(asking: Asking, need: SearchKnowledge) -> Any:
-    return await asking.runtime.search(need)
+    # A provider vouches for who writes; a visitor of the web page and the sender of a mail may be anybody.
+    known = asking.contact_id is not None and asking.turn.channel not in ("webchat", "email")
+    audiences = ("public", "customers") if known else ("public",)
+    return await asking.runtime.search(replace(need, audiences=audiences))
 
 
 async def _cases(asking: Asking, need: FindCases) -> tuple[CaseView, ...]:

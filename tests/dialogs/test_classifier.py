@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bot.dialogs.understanding import ridge
-from bot.dialogs.understanding.embed import embed_kept
 from bot.dialogs.understanding.examples import NONE, Example
 from bot.dialogs.understanding.model import Guess, Model, kernel
 from bot.dialogs.understanding.review import review
@@ -17,6 +16,7 @@ from bot.dialogs.understanding.text import terms
 from bot.dialogs.understanding.train import train
 from bot.errors import ConfigurationInvalid
 from bot.evaluate.understanding import evaluate_understanding, matthews
+from bot.knowledge.embeddings import embed_kept
 
 
 def _kernel(points: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -11,7 +11,9 @@ import pytest
 from bot.breaker import FAILURES, PAUSES_S, Breaker
 from bot.bus.limits import Limits
 from bot.knowledge.compose import compose
-from bot.knowledge.index import ArticleText, KnowledgeIndex
+from bot.knowledge.index import KnowledgeIndex
+from bot.knowledge.passages import ArticleText
+from bot.knowledge.retrieve import Asked as Question
 from bot.llm import LLM, Budget, Call, within
 from bot.llm.failures import outcome_of
 from bot.llm.mask import Mask
@@ -292,7 +294,7 @@ def test_personal_data_is_hidden_whatever_its_kind() -> None:
 
 async def test_a_models_words_are_said_when_they_stand(emulator: LLMEmulator, llm: LLM) -> None:
     emulator.answer = {"passage": 1, "answer": "Yes, return the product within 7 days of the bill."}
-    said = await compose(INDEX, "can I return it?", "en", llm, base_url="http://x")
+    said = await compose(INDEX, Question("can I return it?"), "en", llm, base_url="http://x")
     assert said.text.startswith("Yes, return") and said.url == "http://x/en/return"
 
 
@@ -308,10 +310,10 @@ async def test_a_models_words_are_said_when_they_stand(emulator: LLMEmulator, ll
 )
 async def test_else_the_article_is_quoted(emulator: LLMEmulator, llm: LLM, said: Any) -> None:
     emulator.answer = said
-    found = await compose(INDEX, "can I return it?", "en", llm)
+    found = await compose(INDEX, Question("can I return it?"), "en", llm)
     assert found.text == "You can return a product within 7 days of the bill."
 
 
 async def test_a_model_is_not_asked_what_no_article_answers(emulator: LLMEmulator, llm: LLM) -> None:
-    assert (await compose(INDEX, "who is the president?", "en", llm)).kind == "none"
+    assert (await compose(INDEX, Question("who is the president?"), "en", llm)).kind == "none"
     assert emulator.requests == []

@@ -13,8 +13,8 @@ from bot.dialogs.flows.model import Flows
 from bot.yaml_text import read_yaml
 
 CODE = (
-    *("embed.py", "features.py", "model.py", "ridge.py", "text.py", "train.py"),
-    *("../found.py", "../../knowledge/tokens.py"),
+    *("features.py", "model.py", "ridge.py", "text.py", "train.py"),
+    *("../found.py", "../../knowledge/embeddings.py", "../../knowledge/tokens.py"),
 )
 """What decides, beside the examples, what a model is: where it changes, models are made anew."""
 

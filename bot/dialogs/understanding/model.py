@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.dialogs.understanding.embed import Vectors, embed_one
 from bot.dialogs.understanding.features import KINDS, Vector, Vocabulary
+from bot.knowledge.embeddings import Vectors, embed_one
 
 FORMAT = 5
 _ANSWERS = "answers/"

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bot.dialogs.understanding.embed import Vectors, embed_kept
 from bot.dialogs.understanding.examples import ASIDE, NONE, OTHER, Example, from_json
 from bot.dialogs.understanding.features import Vocabulary
 from bot.dialogs.understanding.model import Examples, Lens, Meaning, Model, Numbers, Stage, kernel
 from bot.dialogs.understanding.text import Terms, terms
 from bot.errors import ConfigurationInvalid
+from bot.knowledge.embeddings import Vectors, embed_kept
 
 if TYPE_CHECKING:
     from bot.dialogs.understanding.ridge import Ridge

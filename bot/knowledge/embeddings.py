@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,8 @@ LONGEST = 240
 PIECES = 80
 """Words, parts of long ones, and signs that are looked at: 240 signs in a row would take most of a second."""
 _PIECE = re.compile(rf"[\w{MARKS}]{{1,6}}|\S")
-_BATCH = 32
+_BATCH = 16
+LONGEST_PIECE = 400
 _KEPT_AT_ONCE = 512
 
 Vectors = NDArray[np.float32]
@@ -43,9 +44,7 @@ def _model() -> Any:
 
 def embed(texts: Sequence[str]) -> Vectors:
     """One vector of length one a text. Slow: see above."""
-    short = [_bounded(text) for text in texts]
-    parts = [_model().query(short[first : first + _BATCH]) for first in range(0, len(short), _BATCH)]
-    return np.vstack(parts) if parts else np.zeros((0, SIZE), np.float32)
+    return _in_batches([_bounded(text) for text in texts], lambda some: _model().query(some))
 
 
 @lru_cache(maxsize=256)
@@ -55,13 +54,30 @@ def embed_one(text: str) -> Vectors:
     return vector
 
 
-def _bounded(text: str) -> str:
+def embed_pieces(texts: Sequence[str]) -> Vectors:
+    """The same of pieces of articles, which may be longer: nobody waits for them. Where a question is near
+    one of them, it is answered there."""
+    return _in_batches([_bounded(text, LONGEST_PIECE) for text in texts], lambda some: _model().passage(some))
+
+
+def _in_batches(texts: Sequence[str], work: Callable[[list[str]], Vectors]) -> Vectors:
+    """All texts of a batch take the time of its longest, so texts of a length go together."""
+    vectors = np.zeros((len(texts), SIZE), np.float32)
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    for first in range(0, len(order), _BATCH):
+        some = order[first : first + _BATCH]
+        vectors[some] = work([texts[place] for place in some])
+    return vectors
+
+
+def _bounded(text: str, longest: int = LONGEST) -> str:
     """The text as the package takes it. It writes signs that stand for many letters ("ﷺ" is eighteen) beyond
     the end of its memory unless they are spelled out beforehand: one such message ended the process."""
-    spelled = unicodedata.normalize("NFKC", text[:LONGEST].replace("\0", " "))
-    short = " ".join(spelled.split())[:LONGEST]
+    spelled = unicodedata.normalize("NFKC", text[:longest].replace("\0", " "))
+    short = " ".join(spelled.split())[:longest]
     ends = [piece.end() for piece in _PIECE.finditer(short)]
-    return short[: ends[PIECES]] if len(ends) > PIECES else short
+    most = PIECES * longest // LONGEST
+    return short[: ends[most]] if len(ends) > most else short
 
 
 def embed_kept(texts: Sequence[str], file: Path) -> Vectors:

@@ -1,12 +1,13 @@
 """Whether an answer that a language model wrote stands in the passage it cites.
 
-An answer passes only if every number, link, address and date-like word is in the passage, and each
-sentence shares enough content words with it. What does not pass is not said: the passage itself is.
+An answer passes only if every number with its unit, price, link, address, name, day and month is in the
+passage, and each sentence shares enough content words with it and does not turn the nearest one into its
+opposite. What does not pass is not said: the passage itself is.
 """
 
 import re
 
-from bot.knowledge.tokens import NUMBER_WORDS, fold, terms
+from bot.knowledge.tokens import NUMBER_WORDS, OPPOSITES, STOP_WORDS, fold, stem, terms, words
 
 OVERLAP = 0.6
 """The share of a sentence's content words that the passage must hold."""
@@ -16,6 +17,12 @@ _BARE_LINK = re.compile(
     r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|in|org|net|io|co|app|info|shop|store|link|me|ly)\b(?:/\S*)?"
 )
 _SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
+_NAME = re.compile(r"(?<=[^\s.!?:।۔؟•-])[ ]+([A-Z][\w'’]*[a-z]\w*)")
+"""A word with a capital that does not begin a sentence."""
+_SIGNS = {"rs": "₹", "inr": "₹", "rupees": "₹", "rupee": "₹", "रु": "₹", "रुपये": "₹", "روپے": "₹", "usd": "$"}
+_SIGN = r"₹|\$|€|£|৳|%|rs|inr|usd|rupees?|रुपये|रु|روپے"
+_AMOUNT = re.compile(rf"(?:(?<!\w)({_SIGN})\.?\s?)?(\d+(?:\.\d+)?)(?:\s?({_SIGN})(?!\w))?")
+_COUNTED = re.compile(r"\d\s+([^\W\d_]+)")
 _DIGITS = re.compile(r"\d+")
 _GROUPED = re.compile(r"(?<=\d)[,\u00a0\u202f](?=\d)")
 
@@ -30,12 +37,47 @@ def stands(answer: str, source: str) -> bool:
     links = {link.rstrip(".,;:!?)") for pattern in (_LINK, _BARE_LINK) for link in pattern.findall(said)}
     if any(not _whole(link, held) for link in links):
         return False
-    known = set(terms(held))
-    bare = set(re.findall(r"[^\s.,;:!?()।۔؟،؛]+", held))
-    numbers = {word for word in re.findall(r"[^\s.,;:!?()।۔؟،؛]+", said) if word in NUMBER_WORDS}
-    if not numbers <= bare:
+    if not _amounts(said) <= _amounts(held):
         return False
-    return all(_overlaps(sentence, known) for sentence in _SENTENCE.split(said) if sentence.strip())
+    known, spelled = set(terms(held)), set(words(held))
+    told = {word for word in words(said) if word in NUMBER_WORDS}
+    if not told <= spelled or not _units(said) <= known | STOP_WORDS:
+        return False
+    if any(fold(name) not in spelled | _SIGNS.keys() for name in _NAME.findall(answer)):
+        return False
+    sources = [(set(terms(sentence)), _opposite(sentence)) for sentence in _sentences(held)]
+    return all(_overlaps(sentence, known) and _agrees(sentence, sources) for sentence in _sentences(said))
+
+
+def _sentences(text: str) -> list[str]:
+    return [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
+
+
+def _amounts(text: str) -> set[tuple[str, str]]:
+    """Prices and percentages: a sign with its number, on whichever side it stands."""
+    found = set()
+    for before, number, after in _AMOUNT.findall(text):
+        sign = before or after
+        if sign:
+            found.add((_SIGNS.get(sign, sign), number))
+    return found
+
+
+def _units(text: str) -> set[str]:
+    """What is counted: the word behind each number."""
+    return {stem(word) for word in _COUNTED.findall(_LINK.sub(" ", text)) if word not in STOP_WORDS}
+
+
+def _opposite(sentence: str) -> bool:
+    return any(word in OPPOSITES for word in words(sentence))
+
+
+def _agrees(sentence: str, sources: list[tuple[set[str], bool]]) -> bool:
+    """Whether the source's sentence that is nearest by its words says no where this one does."""
+    asked = set(terms(sentence))
+    most = max((len(asked & held) for held, _ in sources), default=0)
+    said = _opposite(sentence)
+    return not most or any(said == opposite for held, opposite in sources if len(asked & held) == most)
 
 
 def _fold(text: str) -> str:

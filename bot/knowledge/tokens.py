@@ -47,6 +47,7 @@ def spelled(text: str) -> str:
 
 STOP_WORDS = _listed("stop")
 NUMBER_WORDS = _listed("numbers")
+OPPOSITES = _listed("opposites")
 
 
 @lru_cache(maxsize=16384)

@@ -22,6 +22,8 @@ SOURCE = (
         "See https://shop.example/returns.",
         "Write to help@shop.example.",
         "Return a product in ७ days of the bill.",
+        "The pick-up costs Rs. 1250.",
+        "You can return it on Saturday if the Box is whole.",
     ],
 )
 def test_what_stands_passes(said: str) -> None:
@@ -37,6 +39,11 @@ def test_what_stands_passes(said: str) -> None:
         "You can return a product on Sunday.",
         "The pick-up costs ₹250.",
         "The pick-up is free.",
+        "The pick-up costs $1,250.",
+        "You can return a product within 7 weeks of the bill.",
+        "You cannot return a product within 7 days of the bill.",
+        "You can return a product to Ramesh within 7 days of the bill.",
+        "You can return a product within 7 days of the bill in March.",
         "See https://shop.example/return.",
         "See https://evil.example/returns.",
         "See shop-returns.com for the product return.",

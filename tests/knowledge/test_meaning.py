@@ -44,7 +44,7 @@ def index() -> KnowledgeIndex:
     [
         ("how soon will you pay me back", "a1"),
         ("मुझे मेरे पैसे वापस कब मिलेंगे?", "a1"),
-        ("مرمت پر کتنا خرچ آئے گا؟", "a2"),
+        ("பணம் எப்போது திரும்பக் கிடைக்கும்?", "a1"),
     ],
 )
 def test_no_word_in_common_and_another_language(index: KnowledgeIndex, question: str, article: str) -> None:
@@ -77,10 +77,7 @@ def test_only_who_an_article_is_for_finds_it_and_only_in_its_time() -> None:
     assert seen(everybody) == {"p"} and seen(customers) == {"p", "c"}
     assert seen(customers | {"agents"}) == {"p", "c", "s"}
     for title in ("Warranty of irons", "Warranty of fans", "Warranty of lamps", "Warranty of mixers"):
-        assert (
-            answer(index, Asked(title), "en").kind != "found"
-            or answer(index, Asked(title), "en").article_id == "p"
-        )
+        assert answer(index, Asked(title), "en").article_id in ("", "p")
 
 
 def test_pieces_hold_all_of_a_passage_in_order() -> None:
@@ -106,8 +103,7 @@ async def test_a_worker_embeds_what_is_saved_and_every_process_reads_it(store: S
     assert worker.begin(told.set) and not worker.begin(told.set)
     async with asyncio.timeout(60):
         await told.wait()
-        while worker.lacks:
-            await asyncio.sleep(0.01)
+    assert not worker.lacks
     await web.refresh()
     assert not web.lacks and web.index.meaning is not None
     question = "मुझे मेरे पैसे वापस कब मिलेंगे?"

@@ -112,6 +112,8 @@ class SearchKnowledge:
     question: str
     lang: str
     audiences: tuple[str, ...] = ("public",)
+    before: str = ""
+    """What the same customer asked just before."""
 
 
 Need = FindOpenLead | FindCases | SearchKnowledge | FindFreeTimes | FindVisits | FindOrder | CheckCode

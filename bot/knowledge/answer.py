@@ -54,7 +54,8 @@ def answer(
     titled = index.titled(asked.text, asked.audiences)
     if titled is not None:
         return quote(index.in_language(titled, reading_order(lang)), asked.text, limit, base_url)
-    return settle(index, retrieve(index, asked), asked.text, lang, limit=limit, base_url=base_url)
+    understood, found = retrieve(index, asked)
+    return settle(index, found, understood.text, lang, limit=limit, base_url=base_url)
 
 
 def settle(

@@ -41,7 +41,8 @@ async def compose(
     plain = answer(index, asked, lang, limit=limit, base_url=base_url)
     if llm is None or plain.kind == "none":
         return plain
-    hits = retrieve(index, asked).hits[:PASSAGES]
+    asked, found = retrieve(index, asked)
+    hits = found.hits[:PASSAGES]
     passages = [index.in_language(hit.passage, reading_order(lang)) for hit in hits]
     shown = [{"title": one.article.title, "heading": one.heading, "text": one.text} for one in passages]
     said = await llm.structured(

@@ -14,7 +14,7 @@ from bot.knowledge import vectors
 from bot.knowledge.embeddings import Vectors, embed_one, embed_pieces
 from bot.knowledge.index import EVERYBODY, KnowledgeIndex
 from bot.knowledge.passages import ArticleText, texts_of
-from bot.knowledge.retrieve import Asked
+from bot.knowledge.retrieve import Asked, goes_on
 from bot.logs import logger
 from bot.records.actor import SYSTEM
 from bot.records.store import Store, explain
@@ -77,11 +77,14 @@ class Library:
         self.lacks = tuple(text for name, text in names.items() if name not in self._known)
         self._version = version
 
-    async def asked(self, question: str, audiences: frozenset[str] = EVERYBODY) -> Asked:
-        """A question with what it means, where articles are found by that."""
-        if self.index.meaning is None:
-            return Asked(question, None, audiences)
-        return Asked(question, await self._store.aside(lambda: embed_one(question)), audiences)
+    async def asked(self, question: str, audiences: frozenset[str] = EVERYBODY, before: str = "") -> Asked:
+        """A question with what it means, where articles are found by that; `before` is the one that the same
+        customer asked just now."""
+        meant = None
+        if self.index.meaning is not None:
+            meant = await self._store.aside(lambda: embed_one(question))
+        whole = await self.asked(f"{before} {question}", audiences) if before and goes_on(question) else None
+        return Asked(question, meant, audiences, whole)
 
     def begin(self, told: Callable[[], None]) -> bool:
         """Start to embed the pieces that wait for it and call `told` whenever some are done. False when none

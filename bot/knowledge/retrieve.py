@@ -6,7 +6,7 @@ from typing import Literal
 from bot.i18n import chain
 from bot.knowledge.embeddings import Vectors
 from bot.knowledge.index import EVERYBODY, Hit, KnowledgeIndex
-from bot.knowledge.tokens import terms
+from bot.knowledge.tokens import FOLLOW_WORDS, terms, words
 
 # By words, chosen on the starter articles for the balance of right answers and honest refusals.
 SURE = 0.55
@@ -19,6 +19,8 @@ TITLE = 0.35
 """What the title's share adds to the coverage: an article is about what its title says."""
 UNNAMED_POSSIBLE, UNNAMED_SURE = 0.6, 0.8
 """Coverage from which an article is named, or answers, whose title has no word of the question."""
+GOES_ON = 7
+"""Words of the longest question that is read together with the one before it."""
 TOLD = 3
 """Content words that such a question must have to be answered at once."""
 
@@ -41,11 +43,12 @@ def certainty(hit: Hit) -> float:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question. `meant` is its embedding, without which words alone count; `audiences` those that the
-    asker belongs to."""
+    asker belongs to; `whole` the question that it goes on from and itself, where it may be one that goes on."""
 
     text: str
     meant: Vectors | None = None
     audiences: frozenset[str] = EVERYBODY
+    whole: "Asked | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,24 @@ class Found:
     hits: tuple[Hit, ...] = ()
 
 
-def retrieve(index: KnowledgeIndex, asked: Asked) -> Found:
-    """The articles that may answer, and whether the first one does."""
+def goes_on(text: str) -> bool:
+    """Whether a question may lean on the one before it: "and the bigger one?"."""
+    return len(words(text)) <= GOES_ON
+
+
+def retrieve(index: KnowledgeIndex, asked: Asked) -> tuple[Asked, Found]:
+    """The question as it was understood, the articles that may answer, and whether the first one does."""
+    alone = _retrieve(index, asked)
+    if asked.whole is None:
+        return asked, alone
+    leans = next(iter(words(asked.text)), "") in FOLLOW_WORDS
+    if alone.certainty == "sure" and not leans:
+        return asked, alone
+    together = _retrieve(index, asked.whole)
+    return (asked.whole, together) if together.certainty == "sure" else (asked, alone)
+
+
+def _retrieve(index: KnowledgeIndex, asked: Asked) -> Found:
     by_words = _by_words(asked, _articles(index.search(asked.text, 16, None, asked.audiences)))
     if asked.meant is None or index.meaning is None:
         return by_words

@@ -48,6 +48,7 @@ def spelled(text: str) -> str:
 STOP_WORDS = _listed("stop")
 NUMBER_WORDS = _listed("numbers")
 OPPOSITES = _listed("opposites")
+FOLLOW_WORDS = _listed("follow")
 
 
 @lru_cache(maxsize=16384)

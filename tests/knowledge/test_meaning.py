@@ -48,8 +48,8 @@ def index() -> KnowledgeIndex:
     ],
 )
 def test_no_word_in_common_and_another_language(index: KnowledgeIndex, question: str, article: str) -> None:
-    assert retrieve(index, Asked(question)).certainty != "sure"
-    found = retrieve(index, _asked(question))
+    assert retrieve(index, Asked(question))[1].certainty != "sure"
+    found = retrieve(index, _asked(question))[1]
     assert found.hits[0].passage.article.id == article and found.certainty == "sure"
 
 
@@ -107,7 +107,10 @@ async def test_a_worker_embeds_what_is_saved_and_every_process_reads_it(store: S
     await web.refresh()
     assert not web.lacks and web.index.meaning is not None
     question = "मुझे मेरे पैसे वापस कब मिलेंगे?"
-    assert retrieve(web.index, await web.asked(question)).certainty == "sure"
+    assert retrieve(web.index, await web.asked(question))[1].certainty == "sure"
+    follow = await web.asked("and in cash?", before="when do I get my refund?")
+    assert answer(web.index, follow, "en").kind == "found"
+    assert answer(web.index, await web.asked("and in cash?"), "en").kind == "none"
     assert not worker.begin(told.set)
 
     write("Refunds are made in cash at the counter.")

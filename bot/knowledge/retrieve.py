@@ -43,7 +43,7 @@ def certainty(hit: Hit) -> float:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question. `meant` is its embedding, without which words alone count; `audiences` those that the
-    asker belongs to; `whole` the question that it goes on from and itself, where it may be one that goes on."""
+    asker belongs to; `whole` this question together with the one that it may go on from."""
 
     text: str
     meant: Vectors | None = None

@@ -35,7 +35,8 @@ gap_runs = sa.Table(
     sa.Column("total", sa.Integer, nullable=False),
     sa.Column("lease_until", Instant),
     sa.Column("made_at", Instant),
-    # [{"question": the most central one, "ids": all of them}], the largest first.
+    # [{"question": the most central one, "ids": all of them, "none", "unsure", "bad": how many of each,
+    # "langs"}], the largest first.
     sa.Column("found", Json),
 )
 question_vectors = sa.Table(
@@ -52,6 +53,7 @@ question_drafts = sa.Table(
     sa.Column("article_id", Id, sa.ForeignKey("articles.id"), nullable=False, index=True),
 )
 _questions = QUESTION.table
+_READ = ("id", "text", "lang", "outcome", "helpful")
 
 
 def lacking(now: datetime) -> sa.ColumnElement[bool]:
@@ -103,7 +105,7 @@ def claim(tx: Tx) -> list[Record] | None:
         return None
     known = question_vectors
     wanted = (
-        sa.select(_questions.c.id, _questions.c.text, known.c.model, known.c.vector)
+        sa.select(*(_questions.c[name] for name in _READ), known.c.model, known.c.vector)
         .outerjoin(known, known.c.question_id == _questions.c.id)
         .where(lacking(tx.now))
         .order_by(_questions.c.id.desc())

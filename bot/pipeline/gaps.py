@@ -71,7 +71,17 @@ async def find_gaps(runtime: Runtime) -> bool:
 
 
 def _told(group: Group, rows: list[Record]) -> dict[str, object]:
-    return {"question": rows[group.central]["id"], "ids": [rows[one]["id"] for one in group.members]}
+    """As the finding is stored: ids and counts, no words."""
+    central, members = rows[group.central], [rows[one] for one in group.members]
+    others = [row["id"] for row in members if row is not central]
+    return {
+        "question": central["id"],
+        "ids": [central["id"], *others],
+        "none": sum(row["outcome"] == "none" for row in members),
+        "unsure": sum(row["outcome"] == "unsure" for row in members),
+        "bad": sum(row["helpful"] == "no" for row in members),
+        "langs": sorted({row["lang"] for row in members}),
+    }
 
 
 async def _vectors(runtime: Runtime, rows: list[Record]) -> Vectors:

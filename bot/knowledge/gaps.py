@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.knowledge.tokens import terms
 
-NEAR = 0.92
+NEAR = 0.91
 """Cosine from which two questions are of one group, by the bundled model, whose cosines lie between 0.75 and
 1: see docs/knowledge-loop.md for how it was measured."""
 NEAR_BY_WORDS = 0.5

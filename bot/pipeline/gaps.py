@@ -11,6 +11,7 @@ import numpy as np
 from bot.crm import gap
 from bot.dialogs.understanding.embed import SIZE, embed, model_name
 from bot.knowledge.gaps import NEAR, NEAR_BY_WORDS, Group, Vectors, by_words, grouped
+from bot.llm.mask import Mask
 from bot.logs import logger
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -91,7 +92,7 @@ async def _vectors(runtime: Runtime, rows: list[Record]) -> Vectors:
     missing = [row for row in rows if row["id"] not in known]
     for first in range(0, len(missing), AT_ONCE):
         some = missing[first : first + AT_ONCE]
-        made = await store.aside(partial(embed, [row["text"] for row in some]))
+        made = await store.aside(partial(embed, [Mask().hide(row["text"]) for row in some]))
         fresh = {row["id"]: one.astype(_KEPT).tobytes() for row, one in zip(some, made, strict=True)}
         known |= fresh
         await store.run(gap.keep_vectors, SYSTEM, model, fresh, len(known), len(rows))

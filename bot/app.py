@@ -39,6 +39,7 @@ from bot.messages import Parsed
 from bot.notices import Notice
 from bot.orders import Orders
 from bot.pipeline.connections import Connections
+from bot.pipeline.gaps import Gaps
 from bot.pipeline.pipe import LOCAL_TOPICS, Pipe
 from bot.pipeline.runtime import Runtime
 from bot.records.actor import SYSTEM
@@ -77,6 +78,7 @@ class App:
     library: Library
     understanding: Understanding
     learner: Learner
+    gaps: Gaps
     pipe: Pipe | None
 
     async def flows_changed(self) -> None:
@@ -198,6 +200,7 @@ async def open_app(
         stack.push_async_callback(bus.close)
         app = await _compose(settings, store, bus, limits, channels, stack)
         stack.push_async_callback(app.learner.close)
+        stack.push_async_callback(app.gaps.close)
         for channel in tuple(app.channels.values()):
             stack.push_async_callback(channel.close)
             await channel.open()
@@ -255,13 +258,14 @@ async def _compose(
         limits=limits,
         links=FileLinks(tokens.sign, tokens.unsign, settings.public_url),
         orders=_open_orders(settings, stack),
+        llm=llm,
     )
     # Adapters that were passed in are all there are.
     fixed = frozenset(adapters) if channels is None else frozenset(CHANNELS) | frozenset(adapters)
     connections = Connections(runtime, fixed)
     return App(
         settings, store, bus, media, words, profile, adapters, runtime, connections, library, understanding,
-        learner, None,
+        learner, Gaps(runtime), None,
     )  # fmt: skip
 
 

@@ -160,6 +160,10 @@ class Settings(BaseSettings):
     gather_ms: int | None = Field(
         None, description="Overrides every channel's gather time, milliseconds", ge=0
     )
+    ask_helped: Literal["never", "buttons", "always"] = Field(
+        "buttons",
+        description="Ask whether an answer helped: where there are buttons, everywhere (SMS too), or never",
+    )
     followup_hours: float = Field(24.0, description="Hours of silence before a lead is followed up", gt=0)
     escalation_minutes: float = Field(
         15.0, description="Minutes a handoff or new case may wait before it escalates", gt=0

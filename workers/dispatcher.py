@@ -18,7 +18,14 @@ from bot.records import lease
 from bot.records.actor import SYSTEM
 from bot.records.store import Store, explain
 from bot.records.timer import hand_out
-from workers.jobs import fire_timer, housekeeping, index_articles, learn, mail_notifications
+from workers.jobs import (
+    find_gaps,
+    fire_timer,
+    housekeeping,
+    index_articles,
+    learn,
+    mail_notifications,
+)
 
 QUEUE = "samvad"
 EVERY_S = 1.0
@@ -26,6 +33,7 @@ MAIL_EVERY_S = 30.0
 TIDY_EVERY_S = 3600.0
 LEARN_EVERY_S = 30.0
 INDEX_EVERY_S = 15.0
+GAPS_EVERY_S = 10.0
 _LEASE = timedelta(seconds=10)
 _log = logger("dispatcher")
 
@@ -74,7 +82,11 @@ class Dispatcher:
         for row in due:
             # No retry in the queue: a row whose lease ends undone is handed out again.
             self._queue.enqueue(fire_timer, row["id"], result_ttl=60, failure_ttl=3600)
-        regular = [("mail", mail_notifications, MAIL_EVERY_S), ("tidy", housekeeping, TIDY_EVERY_S)]
+        regular = [
+            ("mail", mail_notifications, MAIL_EVERY_S),
+            ("tidy", housekeeping, TIDY_EVERY_S),
+            ("gaps", find_gaps, GAPS_EVERY_S),
+        ]
         if self._unlearned():
             regular.append(("learn", learn, LEARN_EVERY_S))
         else:

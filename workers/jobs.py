@@ -54,6 +54,16 @@ def index_articles() -> bool:
     return on_app(work)
 
 
+def find_gaps() -> bool:
+    """Begin to look for gaps in the knowledge base, beside the other jobs, where somebody asked for them or
+    a day has passed. Cut off, it is asked for again."""
+
+    async def work(app: App) -> bool:
+        return await app.gaps.begin()
+
+    return on_app(work)
+
+
 def mail_notifications() -> int:
     """Mail what staff were told and have not been mailed, and invitations; returns how many left."""
 

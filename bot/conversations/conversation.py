@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.crm.question import needs_person
 from bot.errors import Conflict
 from bot.records.actor import Actor
 from bot.records.entity import entity
@@ -124,6 +125,8 @@ def change_owner(
     )
     if done.rowcount != 1:
         raise Conflict("Somebody else took this conversation a moment ago; look again")
+    if owner == "human":
+        needs_person(tx, conversation["contact_id"])
     changes = {
         "owner": (conversation["owner"], owner),
         "assignee_id": (conversation["assignee_id"], assignee_id),

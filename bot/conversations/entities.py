@@ -20,6 +20,7 @@ from bot.crm.flow_version import FLOW_VERSION
 from bot.crm.lead import LEAD
 from bot.crm.notification import NOTIFICATION
 from bot.crm.opportunity import OPPORTUNITY, STAGE
+from bot.crm.question import QUESTION
 from bot.crm.relations import AFFILIATION, CONTACT_LINK, STAKEHOLDER
 from bot.crm.rule import RULE, RULE_RUN, RULE_VERSION
 from bot.crm.territory import CATEGORY, TERRITORY, TERRITORY_MEMBER
@@ -97,6 +98,7 @@ ENTITIES: dict[str, Entity] = {
         CONVERSATION,
         MESSAGE,
         ARTICLE,
+        QUESTION,
         CONSENT,
         EVENT,
         USER,

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.crm.activity import PRIORITIES, add_note
+from bot.crm.question import needs_person
 from bot.errors import InvalidInput
 from bot.records.entity import Entity, entity
 from bot.records.numbers import next_number
@@ -35,6 +36,12 @@ def _prepare(tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         values["closed_at"] = tx.now
     elif to not in _ENDED and was in _ENDED:
         values["closed_at"] = None
+
+
+def _opened(tx: Tx, before: Record | None, now: Record | None) -> None:
+    """A new case: what the customer asked last was not resolved without a person."""
+    if before is None and now is not None and now["created_at"] == tx.now:
+        needs_person(tx, now["contact_id"])
 
 
 CASE: Entity = entity(
@@ -67,6 +74,7 @@ CASE: Entity = entity(
     number_prefix="C-",
     title="subject",
     prepare=_prepare,
+    after=_opened,
     main=True,
 )
 _of_contact = (
@@ -129,6 +137,7 @@ def open_case(
 def add_to_case(tx: Tx, case: Mapping[str, Any], text: str) -> None:
     """Add the customer's words as a note; a resolved or closed case opens again."""
     add_note(tx, "cases", case["id"], text, contact_id=case["contact_id"])
+    needs_person(tx, case["contact_id"])
     if case["status"] in ("resolved", "closed"):
         update(tx, CASE, case, {"status": "open"}, action="reopened")
 

@@ -6,13 +6,16 @@ from typing import Any
 from bot.dialogs.actions import ACTIONS
 from bot.dialogs.fitting import Fit, fit
 from bot.dialogs.flows.model import Collect, Confirm, Flow
+from bot.dialogs.patience import PERSON
 from bot.dialogs.running import Running, Steps, after, correctable
 from bot.dialogs.speech import offer
 from bot.dialogs.state import running
-from bot.dialogs.turn import Choice, Need, Say
+from bot.dialogs.turn import Choice, Need, RateAnswer, Say
 
 FAILURES = 2
 """Messages in a row not understood before a person is called."""
+HELPED = "helped:yes:"
+"""How the buttons begin that say that an answer helped; its question follows."""
 GO_ON, ANEW = Choice("resume:on", "resume.go_on"), Choice("resume:anew", "resume.anew")
 
 
@@ -91,6 +94,8 @@ class Answering(Running):
                 yield from self.set_slot(step.slot, True, corrected=False)
         elif GO_ON in self.state.offered:
             self.resume(anew=False)
+        elif question := self.asked_helped():
+            self.rate(question, True)
         elif (
             len(self.state.offered) in (1, 2) and (name := offer(self.state.offered[0])) and self.agreeable()
         ):
@@ -99,6 +104,15 @@ class Answering(Running):
             self.say(Say("clarify.which", choices=self.state.offered))
         else:
             self.say(Say("courtesy.other"))
+
+    def asked_helped(self) -> str:
+        """The question about whose answer the last reply asked whether it helped."""
+        return next((one.id[len(HELPED) :] for one in self.state.offered if one.id.startswith(HELPED)), "")
+
+    def rate(self, question: str, helped: bool) -> None:
+        """Whether an answer helped; who was not helped is offered a person."""
+        self.writes.append(RateAnswer(question, helped))
+        self.say(Say("helped.thanks") if helped else Say("helped.sorry", choices=PERSON))
 
     def agree(self, step: Confirm) -> None:
         """Yes to what was to be confirmed; while it is asked what is wrong, nothing is."""
@@ -120,6 +134,8 @@ class Answering(Running):
         step, top = self.state.awaited(self.flows), self.state.top
         if top is not None and (sure := self.state.confirming(self.flows)) is not None:
             self.doubt(sure)
+        elif (question := self.asked_helped()) and step is None:
+            self.rate(question, False)
         elif step is None or top is None:
             if GO_ON in self.state.offered:
                 self.state.paused = []

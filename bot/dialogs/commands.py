@@ -63,6 +63,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Whether the answer to a question helped."""
+
+    question: str
+    helped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Chitchat:
     """Courtesy: `kind` is greeting, thanks, goodbye or other."""
 
@@ -118,6 +126,7 @@ Command = (
     | Affirm
     | Deny
     | Ask
+    | Rate
     | Chitchat
     | Handoff
     | ChangeLanguage

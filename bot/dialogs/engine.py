@@ -8,10 +8,11 @@ Rules that no flow can change stand in `decide`: who owns the conversation, STOP
 
 from collections.abc import Generator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from bot.dialogs.actions import ACTIONS, MENU, answer_question
-from bot.dialogs.answering import FAILURES, Answering
+from bot.dialogs.answering import FAILURES, HELPED, Answering
 from bot.dialogs.commands import (
     Affirm,
     Ask,
@@ -26,6 +27,7 @@ from bot.dialogs.commands import (
     NotUnderstood,
     OptIn,
     OptOut,
+    Rate,
     Resume,
     SetSlot,
     StartFlow,
@@ -37,10 +39,12 @@ from bot.dialogs.patience import answer_instead
 from bot.dialogs.running import Steps
 from bot.dialogs.speech import media_words
 from bot.dialogs.state import DialogState
-from bot.dialogs.turn import Choice, Need, NoteAbuse, Plan, Say, Schedule, Turn
+from bot.dialogs.turn import Choice, Need, NoteAbuse, NoteQuestion, Plan, Say, Schedule, Turn
 
 SAID = 2000
 """Letters that are kept of what was said before we asked back."""
+HELPED_AGAIN = timedelta(minutes=10)
+"""Within so long of each other only one answer is asked about whether it helped."""
 BRIEF = 3
 """Words up to which something not understood after STOP is taken as courtesy."""
 
@@ -54,6 +58,7 @@ def decide(turn: Turn, understood: Understood, flows: Flows) -> Generator[Need, 
     if turn.owner_is_human:
         for command in consent:
             yield from decision.consent(command)
+        decision.rated()
         decision.says.clear()
         return decision.keep()
     if all(message.automatic for message in turn.messages):
@@ -151,6 +156,28 @@ class _Decision(Answering):
         self.note(asked)
         yield from self.advance()
         yield from self.save_all()
+        self.ask_helped()
+
+    def rated(self) -> None:
+        """What the customer says of an answer, whoever owns the conversation by now."""
+        for command in self.understood.commands:
+            if isinstance(command, Rate):
+                self.rate(command.question, command.helped)
+
+    def ask_helped(self) -> None:
+        """Ask by buttons on the answer whether it helped: once, and only where nothing else is asked."""
+        last, turn = self.state.helped_at, self.turn
+        lately = last is not None and turn.now - last < HELPED_AGAIN
+        asked = [write for write in self.writes if isinstance(write, NoteQuestion)]
+        if not turn.asks_helped or lately or turn.stopped or self.state.frames or not asked:
+            return
+        if not asked[-1].article_id or any(say.choices for say in self.says):
+            return
+        self.writes[self.writes.index(asked[-1])] = replace(asked[-1], id=turn.question_id)
+        yes = Choice(f"{HELPED}{turn.question_id}", "helped.yes")
+        no = Choice(f"helped:no:{turn.question_id}", "helped.no")
+        self.says[-1] = replace(self.says[-1], choices=(yes, no))
+        self.state.helped_at = turn.now
 
     def limits_said(self) -> None:
         """Say what of the messages was over a limit."""
@@ -190,6 +217,8 @@ class _Decision(Answering):
                 yield from self.slot(name, value, corrected=True)
             case Ask(question):
                 yield from self.ask_knowledge(question)
+            case Rate(question, helped):
+                self.rate(question, helped)
             case Handoff():
                 yield from self.give_up("asked")
             case ChangeLanguage(lang):
@@ -229,7 +258,9 @@ class _Decision(Answering):
     def ask_knowledge(self, question: str) -> Steps:
         """A question: answered, whatever runs; the running flow asks again after it."""
         self.flow = self.flow or "ask_knowledge"
-        outcome = yield from self.act(answer_question, {"question": question})
+        articles = [choice.text for choice in self.state.offered if choice.id.startswith("article:")]
+        slots = {"question": question, "chosen": question in articles}
+        outcome = yield from self.act(answer_question, slots)
         self.digressed = True
         if not outcome.unanswered:
             self.state.failed = 0

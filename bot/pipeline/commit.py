@@ -185,6 +185,7 @@ class TurnCommit:
         plan, rows = self.decided.plan, self.decided.rows
         lang = plan.lang if plan is not None else ""
         writes = TurnWrites(self.runtime, contact_id, now["id"], self.channel, lang, rows, escalation, delays)
+        writes.written = self.decided.lang
         if self.decided.plan is not None:
             writes.source = str(self.decided.plan.state.get("source", ""))
             carry_out(self.tx, writes, self.decided.plan.writes)

@@ -17,6 +17,7 @@ from bot.dialogs.commands import Understood
 from bot.dialogs.turn import SearchKnowledge, Turn
 from bot.errors import ChannelRejected
 from bot.i18n import Words
+from bot.llm import LLM
 from bot.media import MediaStore
 from bot.media.links import FileLinks
 from bot.messages import ChannelName
@@ -75,6 +76,8 @@ class Runtime:
     links: FileLinks
     limits: Limits = field(default_factory=Limits)
     orders: Orders | None = None
+    llm: LLM | None = None
+    """The language model, where one is configured."""
     holder: str = field(default_factory=process_name)
 
     def account(self, account_id: str) -> tuple[str, ChannelName, str]:

@@ -12,6 +12,8 @@ from bot.crm.case import CASE, display_number
 from bot.crm.contact import CONTACT
 from bot.crm.lead import open_lead_of
 from bot.crm.notification import notify_user
+from bot.crm.question import TIMER as QUESTION_SILENCE
+from bot.crm.question import assume
 from bot.crm.user import staff_to_tell
 from bot.pipeline import files, reminders
 from bot.pipeline.business import ask_gate, write_first
@@ -141,10 +143,16 @@ def _interval(runtime: Runtime) -> timedelta:
     return timedelta(minutes=runtime.settings.escalation_minutes)
 
 
+def _assume(tx: Tx, _runtime: Runtime, row: Record) -> None:
+    """Nothing more came of an answer: it is taken to have sufficed."""
+    assume(tx, row["subject_id"], row["due_at"])
+
+
 TIMERS: dict[str, OnTimer] = {
     "followup": _follow_up,
     "handoff_escalation": _escalate_handoff,
     "case_escalation": _escalate_case,
+    QUESTION_SILENCE: _assume,
     files.TIMER: files.ask_again,
     **reminders.TIMERS,
 }

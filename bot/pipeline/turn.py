@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot import clock, metrics
-from bot.adapter import Channel
+from bot.adapter import Channel, Features
 from bot.conversations import gate, inbox
 from bot.conversations.message import thread
 from bot.crm.contact import identities_of
@@ -20,6 +20,7 @@ from bot.dialogs.turn import (
     Plan,
     Turn,
 )
+from bot.ids import new_id
 from bot.llm import within
 from bot.messages import InboundMessage
 from bot.pipeline import invitations
@@ -34,6 +35,7 @@ from bot.pipeline.shape import StaffText
 from bot.pipeline.typing import typing
 from bot.records.actor import BOT, SYSTEM, Actor
 from bot.records.tx import Record, Tx
+from bot.settings import Settings
 
 EARLIER = 6
 """Lines of the conversation that a language model reads before a message."""
@@ -177,6 +179,8 @@ class Turns:
             earlier=await self._earlier(conversation),
             quiet=verdict.quiet,
             notice=verdict.notice,
+            asks_helped=_asks_helped(runtime.settings, features),
+            question_id=new_id(),
         )
 
     async def _earlier(self, conversation: Record | None) -> tuple[Line, ...]:
@@ -253,6 +257,12 @@ def park(tx: Tx, runtime: Runtime, state: LaneState, event: Record, error: str) 
     tx.flush()  # the turn marks its event done; parked has the last word
     inbox.park(tx, event, error)
     return committed
+
+
+def _asks_helped(settings: Settings, features: Features) -> bool:
+    """Whether customers of this channel are asked if an answer helped: numbered lines in place of buttons
+    lengthen every answer, by SMS at a price."""
+    return settings.ask_helped == "always" or (settings.ask_helped == "buttons" and features.buttons >= 2)
 
 
 def _customer_of(state: LaneState, said: tuple[InboundMessage, ...], known: Addresses) -> Customer:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.crm import visit
 from bot.crm.activity import add_note
@@ -13,6 +14,7 @@ from bot.crm.consent import record_consent
 from bot.crm.contact import CONTACT, add_identity, learn_about
 from bot.crm.lead import LEAD, SOURCE_LIMIT, add_lead, add_to_lead, drop_lead
 from bot.crm.notification import notify_user
+from bot.crm.question import Asked, ask, needs_person, rate
 from bot.crm.territory import category_of
 from bot.crm.user import staff_to_tell
 from bot.dialogs import deeds
@@ -50,6 +52,8 @@ class TurnWrites:
     """What the settings say of a timer kind, over what the flow asks for."""
     results: dict[str, Any] = field(default_factory=dict)
     conversation: dict[str, Any] = field(default_factory=dict)
+    written: str = ""
+    """The language that the customer wrote in, where it is known."""
     source: str = ""
     """The link that brought the customer, where it is known."""
     stopped: bool | None = None
@@ -145,6 +149,7 @@ def _hand_off(tx: Tx, turn: TurnWrites, write: plans.HandOff) -> None:
         "escalation_level": 0,
     }
     set_timer(tx, "handoff_escalation", turn.conversation_id, tx.now + turn.escalation)
+    needs_person(tx, turn.contact_id)
 
 
 def _record_consent(tx: Tx, turn: TurnWrites, write: plans.RecordConsent) -> None:
@@ -152,9 +157,25 @@ def _record_consent(tx: Tx, turn: TurnWrites, write: plans.RecordConsent) -> Non
     record_consent(tx, turn.contact_id, turn.channel, write.state, how="message", words=write.words)
 
 
-def _note_unanswered(tx: Tx, turn: TurnWrites, write: plans.NoteUnanswered) -> None:
-    # The question itself is in the message log; the event marks where to look.
-    tx.event(CONTACT, turn.contact_id, "question_unanswered", None, turn.contact_id)
+def _note_question(tx: Tx, turn: TurnWrites, write: plans.NoteQuestion) -> None:
+    if write.outcome == "none":
+        tx.event(CONTACT, turn.contact_id, "question_unanswered", None, turn.contact_id)
+    asked = Asked(
+        write.text,
+        turn.written or turn.lang,
+        turn.channel,
+        turn.contact_id,
+        turn.conversation_id,
+        write.outcome,
+        tx.now.astimezone(ZoneInfo(turn.runtime.profile.time_zone)).date(),
+        write.article_id or None,
+        write.id,
+    )
+    ask(tx, asked)
+
+
+def _rate_answer(tx: Tx, turn: TurnWrites, write: plans.RateAnswer) -> None:
+    rate(tx, write.question_id, turn.contact_id, helped=write.helped)
 
 
 def _note_abuse(tx: Tx, turn: TurnWrites, write: plans.NoteAbuse) -> None:
@@ -251,7 +272,8 @@ WRITES: dict[type, Callable[[Tx, TurnWrites, Any], None]] = {
     plans.AddToCase: _add_to_case,
     plans.HandOff: _hand_off,
     plans.RecordConsent: _record_consent,
-    plans.NoteUnanswered: _note_unanswered,
+    plans.NoteQuestion: _note_question,
+    plans.RateAnswer: _rate_answer,
     plans.NoteAbuse: _note_abuse,
     plans.Schedule: _schedule,
     plans.Unschedule: _unschedule,

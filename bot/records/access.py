@@ -37,6 +37,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "conversations": {"agent": _RW, "rep": _RW, "manager": _ALL},
     "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
     "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
+    "questions": {"agent": _R, "manager": _ALL, "marketer": _R},
     "consents": _EVERYBODY_READS,
     "events": _EVERYBODY_READS,
     "users": _EVERYBODY_READS,
@@ -63,7 +64,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
 BOT_WRITES: frozenset[str] = frozenset(
     {
         *("contacts", "identities", "leads", "cases", "activities", "conversations", "messages"),
-        *("consents", "timers", "outbox", "notifications", "codes"),
+        *("consents", "timers", "outbox", "notifications", "codes", "questions"),
     }
 )
 _CellKey = tuple[str, str]

@@ -29,7 +29,7 @@ from bot.dialogs.turn import (
     Customer,
     HandOff,
     LeadView,
-    NoteUnanswered,
+    NoteQuestion,
     OpenCase,
     RecordConsent,
     SaveContact,
@@ -200,7 +200,7 @@ def test_an_unsure_answer_asks_back_once(conversation: Begin) -> None:
 def test_no_answer_is_said_honestly_and_yes_calls_a_person(conversation: Begin) -> None:
     chat = conversation(options={"agents_online": True})
     assert "no reliable answer" in chat.hears(Ask("who built the moon?"))
-    assert chat.wrote(NoteUnanswered) == [NoteUnanswered("who built the moon?")]
+    assert chat.wrote(NoteQuestion) == [NoteQuestion("who built the moon?", "none")]
     assert "calling a person" in chat.hears(Affirm())
     assert chat.wrote(HandOff)[0].reason == "asked"
 

@@ -9,7 +9,7 @@ from bot.dialogs.turn import (
     Choice,
     HandOff,
     Need,
-    NoteUnanswered,
+    NoteQuestion,
     RecordConsent,
     SaveContact,
     Say,
@@ -23,16 +23,20 @@ def answer_question(context: Context) -> Generator[Need, Any, Outcome]:
     question = str(context.slots.get("question") or "")
     answer: Any = yield SearchKnowledge(question, context.lang)
     if answer is not None and answer.kind == "found":
+        outcome = "chosen" if context.slots.get("chosen") else "answered"
         source = Say("knowledge.source", {"title": answer.title, "url": answer.url})
         if not answer.url:
             source = Say("knowledge.source_title", {"title": answer.title})
-        return Outcome(says=(Say(text=answer.text), source))
+        note = NoteQuestion(question, outcome, answer.article_id)
+        return Outcome(says=(Say(text=answer.text), source), writes=(note,))
     if answer is not None and answer.kind == "unsure" and answer.options:
         options = tuple(Choice(f"article:{option.id}", text=option.title) for option in answer.options)
-        return Outcome(says=(Say("knowledge.which", choices=options),))
+        return Outcome(
+            says=(Say("knowledge.which", choices=options),), writes=(NoteQuestion(question, "unsure"),)
+        )
     return Outcome(
         says=(Say("knowledge.none", choices=(Choice("flow:talk_to_person", "flow.talk_to_person"),)),),
-        writes=(NoteUnanswered(question),),
+        writes=(NoteQuestion(question, "none"),),
         unanswered=True,
     )
 

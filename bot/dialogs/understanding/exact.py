@@ -16,6 +16,7 @@ from bot.dialogs.commands import (
     Handoff,
     OptIn,
     OptOut,
+    Rate,
     Resume,
     SetSlot,
     StartFlow,
@@ -94,7 +95,7 @@ class Exact:
         return {bare(self._words.say(choice.key, lang)) for lang in self._words.languages}
 
     def of_button(self, id: str, offered: tuple[Choice, ...], text: str) -> Command | None:
-        """`flow:NAME`, `slot:NAME=VALUE`, `again:NAME`, `answer:yes`, `lang:CODE`, `article:ID`, …"""
+        """`flow:NAME`, `slot:NAME=VALUE`, `again:NAME`, `answer:yes`, `article:ID`, `helped:yes:ID`, …"""
         kind, _, rest = id.partition(":")
         if id in _PLAIN:
             return _PLAIN[id]
@@ -110,6 +111,9 @@ class Exact:
         if kind == "article":
             title = next((choice.text for choice in offered if choice.id == id), text)
             return Ask(title) if title else None
+        if kind == "helped":
+            said, _, question = rest.partition(":")
+            return Rate(question, said == "yes") if question and said in ("yes", "no") else None
         if kind == "choice" and rest.isdecimal() and 1 <= int(rest) <= len(offered):
             return self.of_button(offered[int(rest) - 1].id, (), text)
         return None

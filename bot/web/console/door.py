@@ -146,6 +146,7 @@ def show(
         viewer=viewer.actor,
         sees=partial(allowed, viewer.actor, "read"),
         keeps=partial(allowed, viewer.actor, "update"),
+        makes=partial(allowed, viewer.actor, "create"),
         record_rooms=ROOMS,
         setting_rooms=SETTINGS,
         csrf=viewer.csrf,

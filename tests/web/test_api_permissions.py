@@ -34,6 +34,7 @@ MAY_READ = {
     "conversations": EVERYBODY - {"marketer"},
     "messages": EVERYBODY - {"marketer"},
     "articles": EVERYBODY,
+    "article_votes": EVERYBODY - {"rep"},
     "consents": EVERYBODY,
     "events": EVERYBODY,
     "users": EVERYBODY,

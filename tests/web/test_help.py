@@ -126,6 +126,9 @@ async def test_the_front_page_lists_topics_and_the_rest(http: aiohttp.ClientSess
     assert "How long is the &lt;warranty&gt;?" in listed and "Can I return" in listed
     assert "वारंटी" in await text(http, f"/help/hi/category/{quote('ख़रीदना')}")
     await text(http, "/help/en/category/None", 404)
+    # An article that stands in is filed where its readers look for it.
+    hindi = await text(http, f"/help/hi/category/{quote('ख़रीदना')}")
+    assert "Can I return a stove?" in hindi and "Buying" not in await text(http, "/help/hi")
 
 
 async def test_an_article_has_places_relatives_and_a_way_to_ask(http: aiohttp.ClientSession) -> None:

@@ -1,5 +1,6 @@
 """The help centre's pages that are read: the front page, a category, a search, an article, the sitemap."""
 
+from collections import Counter
 from functools import partial
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -43,10 +44,7 @@ async def front(request: web.Request) -> web.StreamResponse:
     useful = sorted(
         (one for one in cards if shelf.useful.get(one.key, 0) > 0), key=lambda one: -shelf.useful[one.key]
     )
-    topics: dict[str, int] = {}
-    for card in cards:
-        if card.category:
-            topics[card.category] = topics.get(card.category, 0) + 1
+    topics = Counter(topic for card in cards if (topic := shelf.topic(card, lang)))
     return page(
         request,
         shelf,
@@ -65,7 +63,7 @@ async def category(request: web.Request) -> web.StreamResponse:
     """`/help/{lang}/category/{name}`: its articles."""
     shelf, _ = await reading(request, _nothing)
     lang, name = language_of(request, shelf), request.match_info["name"]
-    cards = [card for card in shelf.listed(_langs(request, lang)) if card.category == name][:LISTED]
+    cards = [card for card in shelf.listed(_langs(request, lang)) if shelf.topic(card, lang) == name][:LISTED]
     if not cards:
         raise NotFound("There is no such category.")
     path = f"/help/{quote(lang)}/category/{quote(name, safe='')}"
@@ -133,6 +131,7 @@ async def article(request: web.Request) -> web.StreamResponse:
         others={one: _address(one, key) for one in shelf.languages(app.profile.languages) if one in there},
         changed=row["updated_at"] if not voted else None,
         article=row,
+        topic=shelf.topic(card, lang),
         text=text,
         headings=[heading for heading in text.headings if heading.level == 2],
         voted=voted if voted in ("yes", "no", "told") else "",

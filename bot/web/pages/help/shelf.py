@@ -87,6 +87,23 @@ class Shelf:
             return None
         return there[next((lang for lang in langs if lang in there), min(there))]
 
+    @cached_property
+    def _topics(self) -> dict[tuple[str, str, str], str]:
+        """(language, its category, another language) -> the category's name there, where an article that is
+        there in both tells it."""
+        found: dict[tuple[str, str, str], str] = {}
+        for there in self.keys.values():
+            named = [(lang, card.category) for lang, card in there.items() if card.category]
+            for lang, name in named:
+                for other, meant in named:
+                    found.setdefault((lang, name, other), meant)
+        return found
+
+    def topic(self, card: Card, lang: str) -> str:
+        """An article's category as readers of a language name it; empty without one."""
+        name = card.category or ""
+        return self._topics.get((card.lang, name, lang), name) if name else ""
+
     def listed(self, langs: tuple[str, ...]) -> list[Card]:
         """Every article once, each in the first of these languages that it is there in, by title."""
         if langs not in self._listed:

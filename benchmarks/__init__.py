@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.crash import bench_crash
 from benchmarks.crm import bench_crm
+from benchmarks.help import bench_help
 from benchmarks.rules import bench_rules
 from benchmarks.storm import bench_storm
 from benchmarks.turn import bench_turn
@@ -17,5 +18,6 @@ BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
     "crash": bench_crash,
     "crm": bench_crm,
     "rules": bench_rules,
+    "help": bench_help,
 }
 """name -> benchmark(quick, say) -> figures; of crm with the number of contacts."""

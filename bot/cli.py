@@ -325,12 +325,12 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm or rules")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm, rules or help")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
     contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn, webhook and crm against the same work by hand, storm, crash and rules by count."""
+    """Measure: turn, webhook, crm and help against the same work by hand, storm, crash, rules by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

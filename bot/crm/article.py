@@ -79,7 +79,7 @@ _READ_BY = ("status", "audience", "deleted_at", "publish_at", "expires_at", "upd
 sa.Index("ix_articles_readable", *(ARTICLE.table.c[name] for name in _READ_BY))
 
 
-def readable(now: datetime, audiences: Sequence[str]) -> sa.ColumnElement[bool]:
+def readable(now: datetime | sa.ColumnElement[datetime], audiences: Sequence[str]) -> sa.ColumnElement[bool]:
     """Which articles are read by these audiences at this moment."""
     table = ARTICLE.table
     return sa.and_(
@@ -89,6 +89,11 @@ def readable(now: datetime, audiences: Sequence[str]) -> sa.ColumnElement[bool]:
         sa.or_(table.c.publish_at.is_(None), table.c.publish_at <= now),
         sa.or_(table.c.expires_at.is_(None), table.c.expires_at > now),
     )
+
+
+_public_by_key = sa.select(ARTICLE.table).where(
+    ARTICLE.table.c.key == sa.bindparam("key"), readable(sa.bindparam("now", type_=Instant), ("public",))
+)
 
 
 def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str = "published") -> str:
@@ -125,8 +130,7 @@ def published(tx: Tx) -> list[Record]:
 def find_published(tx: Tx, key: str, langs: Sequence[str]) -> Record:
     """An article that everybody may read, by its key: in the first of these languages that it is there in,
     else in any. Raises NotFound."""
-    table = ARTICLE.table
-    rows = tx.rows(sa.select(table).where(table.c.key == key, readable(tx.now, ("public",))))
+    rows = tx.rows(_public_by_key, {"key": key, "now": tx.now})
     places = {lang: place for place, lang in enumerate(langs)}
     for row in sorted(rows, key=lambda row: (places.get(row["lang"], len(places)), row["lang"])):
         return row

@@ -15,6 +15,7 @@ from bot.i18n import chain
 from bot.knowledge.tokens import terms
 from bot.records.actor import SYSTEM
 from bot.records.tx import Tx
+from bot.storage import Instant
 from bot.web.keys import APP
 
 T = TypeVar("T")
@@ -69,6 +70,10 @@ class Shelf:
         return {card.id: frozenset(terms(card.title)) for card in self.cards}
 
     @cached_property
+    def _written(self) -> list[str]:
+        return sorted({card.lang for card in self.cards})
+
+    @cached_property
     def _listed(self) -> dict[tuple[str, ...], list[Card]]:
         return {}
 
@@ -78,7 +83,7 @@ class Shelf:
 
     def languages(self, offered: Sequence[str]) -> tuple[str, ...]:
         """Those of the business, then others that articles are written in."""
-        return tuple(dict.fromkeys((*offered, *sorted({card.lang for card in self.cards}))))
+        return tuple(dict.fromkeys((*offered, *self._written)))
 
     def card(self, key: str, langs: Sequence[str]) -> Card | None:
         """An article in the first of these languages that it is there in, else in any."""
@@ -105,11 +110,14 @@ class Shelf:
         return self._topics.get((card.lang, name, lang), name) if name else ""
 
     def listed(self, langs: tuple[str, ...]) -> list[Card]:
-        """Every article once, each in the first of these languages that it is there in, by title."""
+        """Every article once, each in the first of these languages that it is there in, by title: those in the
+        reader's own language first."""
         if langs not in self._listed:
             found = (self.card(key, langs) for key in self.keys)
             cards = (card for card in found if card is not None)
-            self._listed[langs] = sorted(cards, key=lambda card: card.title.casefold())
+            self._listed[langs] = sorted(
+                cards, key=lambda card: (card.lang != langs[0], card.title.casefold())
+            )
         return self._listed[langs]
 
     def related(self, card: Card, langs: tuple[str, ...]) -> list[Card]:
@@ -138,22 +146,28 @@ def order(lang: str, offered: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*near, *chain(lang), *offered)))
 
 
+_table = ARTICLE.table
+_readable = readable(sa.bindparam("now", type_=Instant), PUBLIC)
+_stamp = sa.select(
+    sa.func.count(),
+    sa.func.sum(_table.c.version),
+    sa.func.max(_table.c.updated_at),
+    sa.func.max(_table.c.publish_at),
+    sa.func.min(_table.c.expires_at),
+).where(_readable)
+_cards = (
+    sa.select(*(_table.c[name] for name in Card.__slots__))
+    .where(_readable)
+    .order_by(_table.c.title, _table.c.id)
+)
+
+
 def look(tx: Tx, known: Shelf) -> Shelf:
     """The shelf as it is now: the known one where it still holds."""
-    table = ARTICLE.table
-    now_readable = readable(tx.now, PUBLIC)
-    asked = sa.select(
-        sa.func.count(),
-        sa.func.sum(table.c.version),
-        sa.func.max(table.c.updated_at),
-        sa.func.max(table.c.publish_at),
-        sa.func.min(table.c.expires_at),
-    ).where(now_readable)
-    stamp = tuple(tx.execute(asked).one())
+    stamp = tuple(tx.execute(_stamp, {"now": tx.now}).one())
     if stamp == known.stamp and known.read_at and tx.now - known.read_at < VOTES_AGE:
         return known
-    columns = (table.c[name] for name in Card.__slots__)
-    rows = tx.rows(sa.select(*columns).where(now_readable).order_by(table.c.title, table.c.id))
+    rows = tx.rows(_cards, {"now": tx.now})
     return Shelf(stamp, tuple(Card(**row) for row in rows), usefulness(tx), tx.now)
 
 

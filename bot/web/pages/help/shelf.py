@@ -110,8 +110,8 @@ class Shelf:
         return self._topics.get((card.lang, name, lang), name) if name else ""
 
     def listed(self, langs: tuple[str, ...]) -> list[Card]:
-        """Every article once, each in the first of these languages that it is there in, by title: those in the
-        reader's own language first."""
+        """Every article once, each in the first of these languages that it is there in: those in the reader's
+        own language first, by title."""
         if langs not in self._listed:
             found = (self.card(key, langs) for key in self.keys)
             cards = (card for card in found if card is not None)

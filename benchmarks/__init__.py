@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.crash import bench_crash
 from benchmarks.crm import bench_crm
+from benchmarks.help import bench_help
 from benchmarks.knowledge import bench_knowledge
 from benchmarks.rules import bench_rules
 from benchmarks.storm import bench_storm
@@ -19,5 +20,6 @@ BENCHMARKS: dict[str, Callable[..., dict[str, Any]]] = {
     "crm": bench_crm,
     "knowledge": bench_knowledge,
     "rules": bench_rules,
+    "help": bench_help,
 }
 """name -> benchmark(quick, say) -> figures; of crm with the number of contacts."""

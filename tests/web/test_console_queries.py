@@ -16,7 +16,6 @@ from bot.web.console.customer import read_customer
 from bot.web.console.news import newest, read_news
 from bot.web.console.notifications import count_unread
 from bot.web.console.queries import list_conversations, read_thread
-from bot.web.pages.help import titles
 from bot.web.widget.thread import read_thread as read_page
 from tests.support.people import Business, found
 
@@ -106,5 +105,4 @@ def test_news_since_a_place(store: Store, agent: Actor) -> None:
 
 def test_small_reads(store: Store, agent: Actor) -> None:
     assert store.read_now(count_unread, agent) == 1
-    assert [row["key"] for row in store.read_now(titles, SYSTEM, "en")] == ["returns"]
     assert store.read_now(read_page, SYSTEM, new_id()).messages == []

@@ -7,7 +7,10 @@ from typing import Any
 import axe_playwright_python
 import pytest
 
+from bot.crm.article import ARTICLE
 from bot.ids import new_id
+from bot.records.actor import SYSTEM
+from bot.records.write import create
 from tests.web.conftest import PASSWORD, Site
 from tests.web.test_records_console import made, row_of
 
@@ -153,3 +156,28 @@ def test_everything_is_searched_by_keyboard_from_any_page(site: Site, pages: Any
     page.goto(f"{site.url}/console/search?q={mark}")
     page.evaluate(AXE)
     assert page.evaluate("async () => (await axe.run()).violations.map(one => one.id)") == []
+
+
+def test_articles_are_offered_while_a_case_is_written(site: Site, pages: Any) -> None:
+    mark = f"zq{new_id()[-6:]}"
+    for key, given in (("x", {}), ("y", {"audience": "agents"}), ("z", {"status": "draft"})):
+        article = {
+            "key": f"{mark}-{key}",
+            "lang": "en",
+            "title": f"A {mark} {key}",
+            "body": f"The {mark} seal.",
+        }
+        site.app.store.write_now(create, SYSTEM, ARTICLE, {"status": "published", **article, **given})
+    site.do(site.app.library.refresh())
+    page = pages(390, site)
+    page.goto(f"{site.url}/console/records/cases/new")
+    page.fill("#c-subject", f"The {mark}")
+    page.fill("#c-description", "seal of the cooker is torn")
+    links = page.locator(".offers a")
+    links.nth(1).wait_for()
+    shown = links.all_inner_texts()
+    assert len(shown) == 2 and sum("Not public" in one for one in shown) == 1
+    assert f"/help/en/{mark}-x" in [link.get_attribute("href") for link in links.all()]
+    page.evaluate(AXE)
+    assert page.evaluate("async () => (await axe.run()).violations.map(one => one.id)") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

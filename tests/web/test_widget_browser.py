@@ -8,7 +8,9 @@ from typing import Any
 import axe_playwright_python
 import pytest
 
+from bot.crm.article import save_article
 from bot.ids import new_id
+from bot.records.actor import SYSTEM
 from tests.support.recordings import picture
 from tests.web.conftest import Site, running
 from tests.web.shop import Shop, Visitor, open_shop, user_token
@@ -23,6 +25,17 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The program with Urdu among its languages."""
     with running(tmp_path_factory.mktemp("chat"), languages="en,hi,hi-Latn,ur") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def articles(chat: Site) -> None:
+    """One article, in English and Urdu."""
+    for lang, title, body in (
+        ("en", "Fridge warranty", "The warranty of a fridge is two years."),
+        ("ur", "فریج کی وارنٹی", "فریج کی وارنٹی دو سال ہے۔"),
+    ):
+        chat.app.store.write_now(save_article, SYSTEM, "fridge", lang, title, body)
+    chat.do(chat.app.library.refresh())
 
 
 @pytest.fixture
@@ -425,3 +438,70 @@ def test_a_page_that_stood_open_too_long_keeps_all_it_has(shop: Shop, visit: Any
     assert not other.page.evaluate("document.querySelector('#samvad-widget').hidden")
     kept = visitor.page.evaluate("Object.keys(localStorage).filter((k) => k.endsWith(':who')).length")
     assert kept == 1
+
+
+# --- articles while one writes ----------------------------------------------------------------------
+
+
+def test_articles_are_offered_while_a_first_message_is_written(
+    chat: Site, shop: Shop, visit: Any, articles: None
+) -> None:
+    shop.attributes = {"lang": "ur"}
+    visitor = visit(390)
+    page, offers = visitor.page, visitor.widget.locator(".offers")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    visitor.open()
+    field = visitor.widget.locator("textarea")
+    field.fill("فریج")
+    page.wait_for_timeout(900)
+    assert not any("suggest" in url for url in asked) and offers.is_hidden()
+    field.press_sequentially(" کی وارنٹی", delay=10)
+    offers.wait_for()
+    assert len([url for url in asked if "suggest" in url]) == 1  # once, when the writing paused
+    link = offers.locator("a").first
+    assert (
+        "فریج کی وارنٹی" in link.inner_text() and link.get_attribute("href") == f"{chat.url}/help/ur/fridge"
+    )
+    assert visitor.widget.locator("[role=status].hidden").inner_text() == "شاید ان میں سے کوئی کام آئے:"
+    field.focus()
+    page.keyboard.press("Shift+Tab")  # the clip
+    page.keyboard.press("Shift+Tab")
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Enter")
+    opened.value.locator("article h1").wait_for()
+    assert opened.value.locator("html").get_attribute("lang") == "ur"
+    opened.value.close()
+    visitor.widget.locator(".send").click()
+    visitor.widget.locator(".mine[data-own=seen]").wait_for()
+    assert offers.is_hidden()
+    asked.clear()
+    field.fill("فریج کی وارنٹی کتنی")
+    page.wait_for_timeout(900)
+    assert offers.is_hidden() and not any("suggest" in url for url in asked)
+    assert policy_breaches(visitor) == []
+
+
+def test_offers_are_sent_away_for_good(visit: Any, articles: None) -> None:
+    visitor = visit(bypass_csp=True)
+    visitor.page.evaluate(AXE)
+    visitor.open()
+    field, offers = visitor.widget.locator("textarea"), visitor.widget.locator(".offers")
+    field.fill("fridge warranty")
+    offers.wait_for()
+    assert serious(visitor) == []
+    offers.get_by_role("button", name="Dismiss").click()
+    assert visitor.page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "TEXTAREA"
+    field.fill("fridge warranty of the fridge")
+    visitor.page.wait_for_timeout(900)
+    assert offers.is_hidden()
+
+
+def test_nothing_is_offered_while_a_person_talks(chat: Site, visit: Any, articles: None) -> None:
+    visitor = visit()
+    visitor.open()
+    visitor.write("I want to talk to a person")
+    visitor.widget.locator(".reach").wait_for()
+    visitor.widget.locator("textarea").fill("fridge warranty please")
+    visitor.page.wait_for_timeout(900)
+    assert visitor.widget.locator(".offers").is_hidden()

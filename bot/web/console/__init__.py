@@ -10,6 +10,7 @@ from bot.web.console import (
     loop,
     message_templates,
     notifications,
+    offers,
     parked,
     sign_in,
 )
@@ -61,6 +62,7 @@ def setup(web_app: web.Application) -> None:
             web.get("/console/parts", deeds.parts),
             web.get("/console/start", deeds.start_form),
             web.post("/console/start", deeds.start),
+            web.get("/console/offers", offers.offers),
             web.get("/console/articles", articles.articles),
             web.get("/console/articles/new", articles.editor),
             web.post("/console/articles/preview", articles.preview),

@@ -162,7 +162,9 @@ def public(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except SamvadError as error:
-            lang = pick_language(request, request.app[APP].profile.languages)
+            offered = request.app[APP].profile.languages
+            named = request.match_info.get("lang")
+            lang = named if named in offered else pick_language(request, offered)
             key = "page.not_found" if isinstance(error, NotFound) else error.locale_key
             return render(
                 request, "pages/error.html", lang, status=error.status, message=key, back=f"/help/{lang}"

@@ -20,7 +20,7 @@ from bot.web.pages.site import direction
 _STATIC = Path(__file__).resolve().parent / "static"
 _PARTS = (
     *("kept.js", "dom.js", "theme.js", "person.js", "link.js", "outbox.js", "files.js", "messages.js"),
-    *("unread.js", "reach.js", "greeting.js", "panel.js", "main.js"),
+    *("unread.js", "reach.js", "greeting.js", "offers.js", "panel.js", "main.js"),
 )
 _HEAD = """"use strict";
 if (window.Samvad) return;
@@ -31,6 +31,7 @@ KEYS = (
     *("sending", "sent", "seen", "failed", "retry", "offline", "file", "image", "place", "human"),
     *("attach", "drop", "remove", "uploading", "file_large", "file_kind", "file_many", "file_empty"),
     *("file_failed", "agent_typing", "dismiss", "away", "address", "leave", "left", "address_wrong"),
+    *("articles", "new_page"),
 )
 """Texts that the page says itself; `{count}`, `{name}` and `{limit}` are filled in there."""
 _LATER = {name: f"{{{name}}}" for name in ("count", "name", "limit")}

@@ -27,6 +27,7 @@ function start() {
     reach,
     say: (text, files) => say(text, undefined, files),
     typing: () => types(),
+    begins: () => owner === "bot" && !messages.spoken(),
     opened(is) {
       kept.set("open", is || null);
       unread.check();
@@ -92,7 +93,10 @@ function start() {
   }
   function stand(data) {
     owner = data.owner;
-    if (owner !== "bot") panel.typing("");
+    if (owner !== "bot") {
+      panel.typing("");
+      panel.quiet();
+    }
     const near = panel.nearBottom();
     reach.show(data.away);
     if (near) panel.bottom();

@@ -106,6 +106,8 @@ function messageList(list, on) {
       own.clear();
     },
     count: () => byId.size,
+    /** Whether the visitor has said anything. */
+    spoken: () => list.querySelector(".mine") !== null,
     /** @param {string} id the page's own id @param {"sending"|"sent"|"failed"} state */
     mark(id, state) {
       const element = own.get(id);

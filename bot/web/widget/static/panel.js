@@ -1,7 +1,8 @@
 /**
  * The button and the panel, in a shadow tree that the site's own style does not reach.
  * @param {{lang: string, dir: string, t: (key: string) => string, tray: object, reach: object,
- *          say: (text: string, files: object[]) => void, typing: () => void, opened: (is: boolean) => void}} on
+ *          say: (text: string, files: object[]) => void, typing: () => void, opened: (is: boolean) => void,
+ *          begins: () => boolean}} on `begins`: whether the visitor is writing a first message, to the bot
  * @param {ReturnType<typeof readOptions>} options
  */
 function makePanel(on, options) {
@@ -25,10 +26,11 @@ function makePanel(on, options) {
   const attach = h("button", { type: "button", class: "attach", "aria-label": t("attach"), onclick: () => tray.input.click() }, icon(ICONS.clip));
   const send = h("button", { type: "submit", class: "send", "aria-label": t("send") }, icon(ICONS.send));
   const form = h("form", { class: "write" }, tray.element, attach, tray.input, input, send);
+  const offers = makeOffers({ t, lang: on.lang, may: on.begins, told: (text) => { told.textContent = text; }, gone: () => input.focus() });
   const drop = h("div", { class: "drop", "aria-hidden": "true" }, t("drop"));
   const close = h("button", { type: "button", class: "close", "aria-label": t("close"), onclick: () => show(false) }, icon(ICONS.close));
   const panel = h("section", { class: "panel", role: "dialog", "aria-label": options.title, hidden: true },
-    h("header", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("h2", { dir: "auto" }, options.title), close), state, log, reach.element, form, drop);
+    h("header", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("h2", { dir: "auto" }, options.title), close), state, log, reach.element, offers.element, form, drop);
   const side = { left: " left", right: " right" }[options.position] || "";
   const shell = h("div", { class: `shell${side}`, lang: on.lang, dir: on.dir }, told, greeting, panel, launcher);
   follow(shell, options.theme);
@@ -67,12 +69,14 @@ function makePanel(on, options) {
     if (tray.busy() || (!text && !tray.ready())) return;
     input.value = "";
     grow();
+    offers.hide();
     on.say(text, tray.take());
     input.focus();
   });
   input.addEventListener("input", () => {
     grow();
     if (input.value) on.typing();
+    offers.typed(input.value);
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -124,11 +128,14 @@ function makePanel(on, options) {
       hush = setTimeout(() => { typing.hidden = true; }, seconds * 1000);
       bottom();
     },
+    /** A person talks from here on: nothing is offered any more. */
+    quiet: () => offers.hide(),
     /** Another visitor's page from here on. */
     clear() {
       this.typing("");
       input.value = "";
       grow();
+      offers.hide();
     },
     /** @param {string} text what to tell about the line; empty: all is well */
     state(text) {

@@ -36,7 +36,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "file_versions": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
     "conversations": {"agent": _RW, "rep": _RW, "manager": _ALL},
     "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
-    "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
+    "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _ALL},
     "consents": _EVERYBODY_READS,
     "events": _EVERYBODY_READS,
     "users": _EVERYBODY_READS,

@@ -7,6 +7,8 @@ from bot.web.pages import calendar, unsubscribe, visit
 from bot.web.pages import help as help_pages
 from bot.web.pages.files import linked_file
 from bot.web.pages.home import home
+from bot.web.pages.pictures import ROUTE as PICTURES
+from bot.web.pages.pictures import picture
 from bot.web.pages.site import install, pick_language
 
 
@@ -15,6 +17,7 @@ def setup(web_app: web.Application) -> None:
     install(web_app)
     web_app.router.add_get("/", home)
     web_app.router.add_get("/help", _to_help)
+    web_app.router.add_get(PICTURES, picture)
     web_app.router.add_get("/help/{lang}", help_pages.articles)
     web_app.router.add_get("/help/{lang}/{key}", help_pages.article)
     web_app.router.add_get("/files/{token}", linked_file)

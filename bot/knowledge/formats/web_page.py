@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -32,7 +33,7 @@ Link = Callable[[str], str]
 
 def read_page(path: Path, source: Source) -> ArticleFile:
     """The article of a page. Raises InvalidInput."""
-    page = BeautifulSoup(_text(path), "html.parser")
+    page = parsed(str(path), _text(path))
     root = page.find("html")
     said = str(root.get("lang") or "") if isinstance(root, Tag) else ""
     lang = source.lang_of(path, said)
@@ -42,7 +43,7 @@ def read_page(path: Path, source: Source) -> ArticleFile:
     pictures: dict[str, bytes] = {}
     body = markdown_of(
         main,
-        link=lambda target: _link(target, path, source, base),
+        link=lambda target: _link(target, path, source, base, lang),
         picture=lambda target: _picture(target, path, source),
         pictures=pictures,
     )
@@ -51,17 +52,23 @@ def read_page(path: Path, source: Source) -> ArticleFile:
     return ArticleFile(str(path), key_of(path, title), title, lang, body, pictures=pictures)
 
 
+def parsed(place: str, markup: str) -> BeautifulSoup:
+    """The page of a markup. Raises InvalidInput where it is nested beyond all measure."""
+    page = BeautifulSoup(markup, "html.parser")
+    if any(len(list(islice(tag.parents, DEEPEST + 1))) > DEEPEST for tag in page.find_all(True)):
+        raise InvalidInput(f"{place}: is nested too deeply", field="body")
+    return page
+
+
 def markdown_of(
     node: Tag, *, link: Link, picture: Callable[[str], bytes | None], pictures: dict[str, bytes]
 ) -> str:
     """A part of a page as Markdown. `link` settles where a link goes, `picture` finds a picture's bytes;
-    those found are put to `pictures`. Raises InvalidInput for a page that is nested beyond all measure."""
+    those found are put to `pictures`."""
     for one in node.find_all(_AROUND):
         one.decompose()
     for comment in node.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
-    if any(len(list(leaf.parents)) > DEEPEST for leaf in node.find_all(True, recursive=True)):
-        raise InvalidInput("is nested too deeply", field="body")
     for anchor in node.find_all("a"):
         target = link(str(anchor.get("href") or "").strip())
         if target:
@@ -118,7 +125,7 @@ def _embedded(target: str) -> bytes | None:
 def _text(path: Path) -> str:
     """The page's text by what it says of its encoding, checked. Raises InvalidInput."""
     raw = read_bytes(path)
-    found = UnicodeDammit(raw, ["utf-8"], is_html=True)
+    found = UnicodeDammit(raw, user_encodings=["utf-8"], is_html=True)
     if found.unicode_markup is None or found.contains_replacement_characters or "\0" in found.unicode_markup:
         raise InvalidInput(f"{path}: cannot be read as text; save it as UTF-8", field="body")
     return found.unicode_markup
@@ -156,7 +163,7 @@ def _address(page: BeautifulSoup) -> str:
     return ""
 
 
-def _link(target: str, path: Path, source: Source, base: str) -> str:
+def _link(target: str, path: Path, source: Source, base: str, lang: str) -> str:
     """To an article where the page is imported, too; else to where the page pointed in the web. Links within
     a page and those that run something are none."""
     parts = urlsplit(target)
@@ -166,7 +173,7 @@ def _link(target: str, path: Path, source: Source, base: str) -> str:
         return ""
     other = _beside(parts.path, path, source)
     if other is not None and other.suffix.lower() in SUFFIXES:
-        return f"/help/{source.lang_of(other, source.lang_of(path))}/{key_of(other)}"
+        return f"/help/{source.lang_of(other, lang)}/{key_of(other)}"
     return urljoin(base, target) if base else target
 
 

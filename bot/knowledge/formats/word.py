@@ -5,11 +5,11 @@ from pathlib import Path
 from xml.parsers.expat import ExpatError
 
 import mammoth
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 
 from bot.errors import InvalidInput
 from bot.knowledge.formats.article_file import ArticleFile, Source, key_of, read_bytes
-from bot.knowledge.formats.web_page import markdown_of
+from bot.knowledge.formats.web_page import markdown_of, parsed
 
 UNPACKED = 200 * 1024 * 1024
 """Bytes that the parts of a document unpack to: a few packed ones may hold thousands of millions."""
@@ -34,7 +34,7 @@ def read_document(path: Path, source: Source) -> ArticleFile:
         RuntimeError,
     ) as error:
         raise _broken(path) from error
-    page = BeautifulSoup(made, "html.parser")
+    page = parsed(str(path), made)
     heading = page.find("h1")
     title = " ".join(heading.get_text(" ").split())[:300] if isinstance(heading, Tag) else ""
     if title and isinstance(heading, Tag):

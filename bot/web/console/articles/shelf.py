@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from aiohttp import web
+from babel import Locale, UnknownLocaleError
 
 from bot.crm.article import ARTICLE, ARTICLE_STATUSES, AUDIENCES, stale
 from bot.i18n import Words
@@ -66,7 +67,12 @@ def categories(tx: Tx) -> list[str]:
 def language_name(words: Words, lang: str) -> str:
     """What a language is called in itself."""
     key = f"language.name.{lang}"
-    return words.say(key, lang) if words.has(key) else lang
+    if words.has(key):
+        return words.say(key, lang)
+    try:
+        return Locale.parse(lang, sep="-").get_display_name() or lang
+    except (UnknownLocaleError, ValueError):
+        return lang
 
 
 def read_shelf(tx: Tx, asked: Mapping[str, str], langs: Sequence[str], mine: str, page: int) -> Shelf:

@@ -74,7 +74,7 @@ def _texts(row: Mapping[str, Any], reader: Reader) -> dict[str, str]:
     return {name: as_text(ARTICLE, name, row, reader) for name in FIELDS}
 
 
-def _sheet(tx: Tx, reader: Reader, row: Record, values: Mapping[str, str]) -> Sheet:
+def _sheet(tx: Tx, row: Record, values: Mapping[str, str]) -> Sheet:
     table = ARTICLE.table
     key, lang = values["key"], values["lang"]
     same = sa.and_(table.c.key == key, table.c.deleted_at.is_(None), table.c.lang != lang)
@@ -98,7 +98,7 @@ def _sheet(tx: Tx, reader: Reader, row: Record, values: Mapping[str, str]) -> Sh
 def _open(tx: Tx, reader: Reader, article_id: str) -> Sheet:
     row = get(tx, ARTICLE, article_id)
     values = {**_texts(row, reader), "key": row["key"], "lang": row["lang"], "version": str(row["version"])}
-    return _sheet(tx, reader, row, values)
+    return _sheet(tx, row, values)
 
 
 def _blank(tx: Tx, reader: Reader, key: str, lang: str) -> Sheet:
@@ -108,7 +108,7 @@ def _blank(tx: Tx, reader: Reader, key: str, lang: str) -> Sheet:
     source = source_of(tx, key, lang) if key else None
     if source is not None:
         begun |= {name: source[name] for name in ("category", "audience", "publish_at", "expires_at")}
-    return _sheet(tx, reader, {}, {**_texts(begun, reader), "key": key, "lang": lang, "version": ""})
+    return _sheet(tx, {}, {**_texts(begun, reader), "key": key, "lang": lang, "version": ""})
 
 
 @room
@@ -215,7 +215,7 @@ def _add(tx: Tx, reader: Reader, posted: Mapping[str, str]) -> str:
 def _refilled(tx: Tx, reader: Reader, article_id: str, posted: Mapping[str, str], clash: bool) -> Sheet:
     """The page again with what was typed; after a clash, beside what is there now."""
     if not article_id:
-        return _sheet(tx, reader, {}, {**_blank_values(reader), **posted})
+        return _sheet(tx, {}, {**_blank_values(reader), **posted})
     sheet = _open(tx, reader, article_id)
     sheet.values |= {name: posted[name] for name in FIELDS if name in posted}
     if clash:

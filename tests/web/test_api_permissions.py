@@ -82,7 +82,7 @@ MAY_WRITE: dict[str, tuple[set[str], set[str], set[str]]] = {
     "stages": (_HEADS, _HEADS, _HEADS),
     "cases": (_SELLERS - {"rep"}, _SELLERS - {"rep"}, _HEADS),
     "activities": (_SELLERS, _SELLERS, _HEADS),
-    "articles": (EVERYBODY - {"rep"}, EVERYBODY - {"rep"}, _HEADS),
+    "articles": (EVERYBODY - {"rep"}, EVERYBODY - {"rep"}, _HEADS | {"marketer"}),
     "questions": (set(), set(), _HEADS),
     "categories": (_HEADS, _HEADS, _HEADS),
     "shares": (_SELLERS, _SELLERS, _SELLERS),

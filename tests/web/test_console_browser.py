@@ -140,7 +140,14 @@ def test_rooms_fit_their_screen_and_name_their_fields(site: Site, pages: Any, wi
     conversation = site.conversation("I want to talk to a person")
     page = pages(width)
     sign_in(page, site, site.user("admin"))
-    rooms = ("conversations", f"conversations/{conversation}", "articles/new", "start", "notifications")
+    rooms = (
+        "conversations",
+        f"conversations/{conversation}",
+        "articles",
+        "articles/new",
+        "start",
+        "notifications",
+    )
     for room in (*rooms, "channels", "channels/whatsapp", "channels/email", "parked", "business"):
         page.goto(f"{site.url}/console/{room}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, room

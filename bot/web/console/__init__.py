@@ -3,7 +3,6 @@
 from aiohttp import web
 
 from bot.web.console import (
-    articles,
     channels,
     deeds,
     inbox,
@@ -14,6 +13,7 @@ from bot.web.console import (
     parked,
     sign_in,
 )
+from bot.web.console.articles import editor, history, pictures, shelf
 from bot.web.console.business import pages as business
 from bot.web.console.flows.pages import routes as flow_routes
 from bot.web.console.live import CONSOLES, Consoles, live, run_consoles
@@ -63,13 +63,8 @@ def setup(web_app: web.Application) -> None:
             web.get("/console/start", deeds.start_form),
             web.post("/console/start", deeds.start),
             web.get("/console/offers", offers.offers),
-            web.get("/console/articles", articles.articles),
-            web.get("/console/articles/new", articles.editor),
-            web.post("/console/articles/preview", articles.preview),
-            web.post("/console/articles", articles.save),
-            web.get(f"/console/articles/{_ID}", articles.editor),
-            web.post(f"/console/articles/{_ID}", articles.save),
             *loop.routes(),
+            *_articles(),
             web.get(business.PATH, business.business),
             web.post(business.PATH, business.save),
             web.post(f"{business.PATH}/draft", business.change),
@@ -81,6 +76,23 @@ def setup(web_app: web.Application) -> None:
             web.get("/console/bell", notifications.bell),
         ]
     )
+
+
+def _articles() -> list[web.RouteDef]:
+    """The shelf, the editor, versions, pictures."""
+    one = f"{shelf.PATH}/{_ID}"
+    return [
+        web.get(shelf.PATH, shelf.articles),
+        web.post(shelf.PATH, editor.save),
+        web.get(f"{shelf.PATH}/new", editor.new_article),
+        web.post(f"{shelf.PATH}/preview", editor.preview),
+        web.post(f"{shelf.PATH}/pictures", pictures.upload),
+        web.get(one, editor.open_article),
+        web.post(one, editor.save),
+        web.get(f"{one}/meanwhile", editor.meanwhile),
+        web.get(f"{one}/versions", history.history),
+        web.post(f"{one}/versions/{{event:{_UUID}}}", history.restore),
+    ]
 
 
 def _channels() -> list[web.RouteDef]:

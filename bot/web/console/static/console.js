@@ -12,3 +12,4 @@ import "./seek.js";
 import "./board.js";
 import "./rules.js";
 import "./flows.js";
+import "./articles.js";

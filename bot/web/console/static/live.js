@@ -48,6 +48,7 @@ stream.onmessage = (event) => {
   const contact = document.getElementById("panel")?.dataset.contact;
   if (contact && (news.everything || news.contacts.includes(contact) || news.conversations.includes(open))) refresh("#panel");
   if (news.notifications || news.everything) refresh("#bell");
+  if (news.articles || news.everything) refresh("#meanwhile");
   if (news.listed || news.notifications || news.everything) refresh("#parked-count");
 };
 // The list of what did not go through stays as it is under the pointer until there is more or less of it.

@@ -1,0 +1,1 @@
+"""Writing the knowledge base: the shelf of all articles, the editor, versions, pictures."""

@@ -28,6 +28,8 @@ RESOLUTIONS = ("open", "confirmed", "assumed", "reopened", "handed_over")
 SILENCE = timedelta(hours=24)
 """Nothing more for so long, and an answer is taken to have sufficed: who still needs something writes on the
 same or the next day, and it is as long as most chat channels keep a conversation open."""
+GOES_ON = timedelta(minutes=10)
+"""How long a question may be gone on from: "and the bigger one?"."""
 TIMER = "question_silence"
 LONGEST = 2000
 _LATELY = 20
@@ -100,6 +102,22 @@ class Asked:
     asked_on: date
     article_id: str | None = None
     id: str = ""
+
+
+def asked_before(tx: Tx, contact_id: str, conversation_id: str) -> str:
+    """What the customer asked in this conversation a moment ago; empty where there is nothing of the kind."""
+    found = tx.row(
+        sa.select(_table.c.text)
+        .where(
+            _table.c.conversation_id == conversation_id,
+            _table.c.contact_id == contact_id,
+            _table.c.created_at > tx.now - GOES_ON,
+            _table.c.deleted_at.is_(None),
+        )
+        .order_by(_table.c.id.desc())
+        .limit(1)
+    )
+    return str(found["text"]) if found else ""
 
 
 def next_resolution(question: Mapping[str, Any], happening: Happening) -> str:

@@ -31,6 +31,8 @@ NEARLY = 0.845
 """Nearness from which it answers where the words alone are sure of the same article."""
 RELATED = 0.84
 """Nearness from which an article is worth naming where words share something with it, or asking about."""
+SHARED = 0.3
+"""Coverage from which an article belongs in a list to choose from."""
 APART = 0.001
 """Articles whose scores are no farther apart than this are taken for one another as often as not."""
 
@@ -134,6 +136,13 @@ def _by_meaning(by_words: Found, hits: tuple[Hit, ...]) -> Found:
 
 def _possible(hit: Hit) -> bool:
     return certainty(hit) >= (POSSIBLE if hit.titled else UNNAMED_POSSIBLE)
+
+
+def listed(index: KnowledgeIndex, asked: Asked, limit: int) -> list[Hit]:
+    """Passages for a list that people choose from: what shares a good part of the question's words with it,
+    or means nearly the same."""
+    hits = index.search(asked.text, limit, asked.meant, asked.audiences)
+    return [hit for hit in hits if hit.coverage >= SHARED or (hit.near or 0.0) >= NEARLY]
 
 
 def reading_order(lang: str) -> tuple[str, ...]:

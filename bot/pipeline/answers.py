@@ -9,6 +9,7 @@ from typing import Any
 from bot.crm import visit
 from bot.crm.case import cases_of
 from bot.crm.lead import SLOTS, open_lead_of
+from bot.crm.question import asked_before
 from bot.dialogs import looks
 from bot.dialogs.turn import (
     CaseView,
@@ -19,6 +20,7 @@ from bot.dialogs.turn import (
     SearchKnowledge,
     Turn,
 )
+from bot.knowledge.retrieve import goes_on
 from bot.pipeline.load import LaneState
 from bot.pipeline.proof import check_code, look_at_order, proved
 from bot.pipeline.runtime import Runtime
@@ -58,7 +60,10 @@ async def _knowledge(asking: Asking, need: SearchKnowledge) -> Any:
     # A provider vouches for who writes; a visitor of the web page and the sender of a mail may be anybody.
     known = asking.contact_id is not None and asking.turn.channel not in ("webchat", "email")
     audiences = ("public", "customers") if known else ("public",)
-    return await asking.runtime.search(replace(need, audiences=audiences))
+    before = ""
+    if asking.contact_id and asking.conversation_id and goes_on(need.question):
+        before = await asking.runtime.store.read(asked_before, BOT, asking.contact_id, asking.conversation_id)
+    return await asking.runtime.search(replace(need, audiences=audiences, before=before))
 
 
 async def _cases(asking: Asking, need: FindCases) -> tuple[CaseView, ...]:

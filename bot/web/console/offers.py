@@ -5,6 +5,7 @@ from aiohttp import web
 
 from bot.crm.article import ARTICLE, AUDIENCES, readable
 from bot.knowledge.index import KnowledgeIndex
+from bot.knowledge.retrieve import Asked, listed
 from bot.records.tx import Record, Tx
 from bot.web.console.door import Viewer, room, show
 
@@ -19,15 +20,16 @@ async def offers(request: web.Request, viewer: Viewer) -> web.StreamResponse:
     asked = " ".join(request.query.get(name, "") for name in _FIELDS).strip()[:_MOST_ASKED]
     found: list[Record] = []
     if len(asked.split()) >= _LEAST_WORDS:
-        index = viewer.app.library.index
-        found = await viewer.app.store.read(_near, viewer.actor, index, asked, viewer.lang)
+        library = viewer.app.library
+        question = await library.asked(asked, frozenset(AUDIENCES))
+        found = await viewer.app.store.read(_near, viewer.actor, library.index, question, viewer.lang)
     return show(request, viewer, "_offers.html", offers=found)
 
 
-def _near(tx: Tx, index: KnowledgeIndex, asked: str, lang: str) -> list[Record]:
+def _near(tx: Tx, index: KnowledgeIndex, asked: Asked, lang: str) -> list[Record]:
     """The nearest articles that staff may read now, each in the viewer's language where it is there in it."""
     tx.require("read", "articles")
-    keys = dict.fromkeys(hit.passage.article.key for hit in index.search(asked, limit=_DEEP))
+    keys = dict.fromkeys(hit.passage.article.key for hit in listed(index, asked, _DEEP))
     table = ARTICLE.table
     columns = (table.c.id, table.c.key, table.c.lang, table.c.title, table.c.audience)
     statement = sa.select(*columns).where(table.c.key.in_(tuple(keys)), readable(tx.now, AUDIENCES))

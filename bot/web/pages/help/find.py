@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from bot.knowledge.index import KnowledgeIndex, Passage
+from bot.knowledge.index import KnowledgeIndex
+from bot.knowledge.passages import Passage
+from bot.knowledge.retrieve import Asked, listed
 from bot.web.pages.help.shelf import Card, Shelf
 from bot.web.pages.help.text import excerpt
 
@@ -21,13 +23,13 @@ class Found:
 
 
 def find(
-    shelf: Shelf, index: KnowledgeIndex, question: str, langs: tuple[str, ...], limit: int
+    shelf: Shelf, index: KnowledgeIndex, asked: Asked, langs: tuple[str, ...], limit: int
 ) -> list[Found]:
     """The articles that fit a question best, best first, each once, in the first of these languages that it
     is there in."""
     first: dict[str, Passage] = {}
     keys: dict[str, None] = {}
-    for hit in index.search(question[:MOST_ASKED], limit=_DEEP):
+    for hit in listed(index, asked, _DEEP):
         article = hit.passage.article
         if article.id in shelf.ids:
             first.setdefault(article.id, hit.passage)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.crm.article import ARTICLE, find_published
 from bot.errors import NotFound
+from bot.knowledge.retrieve import Asked
 from bot.records.tx import Record, Tx
 from bot.web.keys import APP
 from bot.web.pages.help.answers import LOOKS_A_MINUTE, bound, fresh, language_of, page
@@ -77,7 +78,8 @@ async def search(request: web.Request) -> web.StreamResponse:
     """`/help/{lang}/search?q=`: the articles that fit."""
     await bound(request, "help", LOOKS_A_MINUTE)
     question = _question(request)
-    shelf, found = await reading(request, partial(_find, request, question, RESULTS))
+    meant = await request.app[APP].library.asked(question)
+    shelf, found = await reading(request, partial(_find, request, meant, RESULTS))
     lang = language_of(request, shelf)
     asked = f"?q={quote(question)}" if question else ""
     tongues = shelf.languages(request.app[APP].profile.languages)
@@ -89,7 +91,8 @@ async def suggest(request: web.Request) -> web.StreamResponse:
     """`/help/{lang}/suggest?q=`: a few articles that may answer what is being written, as JSON for any page
     that has the widget."""
     await bound(request, "help", LOOKS_A_MINUTE)
-    shelf, found = await reading(request, partial(_find, request, _question(request), SUGGESTED))
+    asked = Asked(_question(request))  # while somebody types: by the words alone, which takes no time
+    shelf, found = await reading(request, partial(_find, request, asked, SUGGESTED))
     lang = language_of(request, shelf)
     articles = [
         {"title": one.card.title, "lang": one.card.lang, "url": _address(lang, one.card.key)} for one in found
@@ -112,8 +115,8 @@ async def article(request: web.Request) -> web.StreamResponse:
     card = shelf.ids.get(row["id"]) if row is not None else None
     if row is None or card is None:
         near: list[Found] = []
-        words = key.replace("-", " ")
         if gone:
+            words = Asked(key.replace("-", " "))
             shelf, near = await reading(request, partial(_find, request, words, SUGGESTED))
         return page(
             request, shelf, lang, "missing", status=GONE if gone else 404, gone=gone, near=near, question=""
@@ -150,10 +153,10 @@ def _article(key: str, langs: tuple[str, ...], tx: Tx, _shelf: Shelf) -> tuple[R
         return None, tx.row(archived) is not None
 
 
-def _find(request: web.Request, question: str, limit: int, _tx: Tx, shelf: Shelf) -> list[Found]:
+def _find(request: web.Request, asked: Asked, limit: int, _tx: Tx, shelf: Shelf) -> list[Found]:
     """In a thread of readers: a search may take longer than the loop should be held."""
     langs = _langs(request, request.match_info["lang"])
-    return find(shelf, request.app[APP].library.index, question, langs, limit) if question else []
+    return find(shelf, request.app[APP].library.index, asked, langs, limit) if asked.text else []
 
 
 def _question(request: web.Request) -> str:

@@ -128,12 +128,15 @@ def _now(step: Collect, turn: Turn) -> str:
     return local.strftime("%H:%M") if step.type == "time" else local.isoformat(timespec="minutes")
 
 
-def _earlier(first: str, second: str) -> bool:
-    """Whether one day, time or moment is before another; a day and a moment compare by their days."""
+def _earlier(first: Any, second: Any) -> bool:
+    """Whether one day, time or moment is before another; a day and a moment compare by their days. What is
+    none of these is before nothing."""
+    if not isinstance(first, str) or not isinstance(second, str):
+        return False
     try:
         if "T" in first and "T" in second:
             return datetime.fromisoformat(first) < datetime.fromisoformat(second)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # with a zone and without
         return False
     shortest = min(len(first), len(second))
     return first[:shortest] < second[:shortest]

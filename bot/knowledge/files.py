@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -220,7 +221,9 @@ def _paths(path: Path) -> Iterator[Path]:
         return
     if not path.is_dir():
         raise InvalidInput(f"{path} is not a folder")
-    for one in sorted(path.rglob("[!.]*")):
+    # Folder by folder: what is below a linked folder is found only from within it.
+    inside = (one.rglob("[!.]*") for one in path.iterdir() if one.is_dir())
+    for one in sorted({*path.glob("[!.]*"), *chain.from_iterable(inside)}):
         parts = one.relative_to(path).parts
         kind = one.suffix.lower()
         hidden = any(part.startswith(".") for part in parts)

@@ -7,7 +7,7 @@ opposite. What does not pass is not said: the passage itself is.
 
 import re
 
-from bot.knowledge.tokens import NUMBER_WORDS, OPPOSITES, STOP_WORDS, fold, stem, terms, words
+from bot.knowledge.tokens import NUMBER_WORDS, OPPOSITES, RUPEES, STOP_WORDS, fold, stem, terms, words
 
 OVERLAP = 0.6
 """The share of a sentence's content words that the passage must hold."""
@@ -19,8 +19,8 @@ _BARE_LINK = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?।۔؟])\s+|\n+")
 _NAME = re.compile(r"(?<=[^\s.!?:।۔؟•-])[ ]+([A-Z][\w'’]*[a-z]\w*)")
 """A word with a capital that does not begin a sentence."""
-_SIGNS = {"rs": "₹", "inr": "₹", "rupees": "₹", "rupee": "₹", "रु": "₹", "रुपये": "₹", "روپے": "₹", "usd": "$"}
-_SIGN = r"₹|\$|€|£|৳|%|rs|inr|usd|rupees?|रुपये|रु|روپے"
+_SIGNS = dict.fromkeys(RUPEES, "₹")
+_SIGN = "|".join((r"[₹$€£%]", "usd", "taka", *sorted(RUPEES, key=len, reverse=True)))
 _AMOUNT = re.compile(rf"(?:(?<!\w)({_SIGN})\.?\s?)?(\d+(?:\.\d+)?)(?:\s?({_SIGN})(?!\w))?")
 _COUNTED = re.compile(r"\d\s+([^\W\d_]+)")
 _DIGITS = re.compile(r"\d+")

@@ -48,6 +48,7 @@ def spelled(text: str) -> str:
 STOP_WORDS = _listed("stop")
 NUMBER_WORDS = _listed("numbers")
 OPPOSITES = _listed("opposites")
+RUPEES = _listed("rupees")
 FOLLOW_WORDS = _listed("follow")
 
 

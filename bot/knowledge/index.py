@@ -77,19 +77,24 @@ class _Readers:
     audiences: Any
     begins: Any
     ends: Any
+    names: Mapping[str, int]
+    """What each audience is called in `audiences`."""
 
     @classmethod
     def of(cls, passages: Sequence[Passage]) -> "_Readers":
         articles = [passage.article for passage in passages]
+        names: dict[str, int] = {}
         return cls(
-            np.array([article.audience for article in articles], "U10"),
+            np.array([names.setdefault(article.audience, len(names)) for article in articles], np.intp),
             np.array([article.begins.timestamp() if article.begins else -np.inf for article in articles]),
             np.array([article.ends.timestamp() if article.ends else np.inf for article in articles]),
+            names,
         )
 
     def see(self, audiences: frozenset[str], moment: float) -> Any:
         """Which passages these audiences read at this moment."""
-        theirs = np.isin(self.audiences, sorted(audiences))
+        reads = np.array([name in audiences for name in self.names], bool)
+        theirs = reads[self.audiences]
         return theirs & (self.begins <= moment) & (self.ends > moment)
 
 

@@ -292,7 +292,7 @@ def _search_of(
 ) -> Callable[[SearchKnowledge], Awaitable[Answer]]:
     async def search(need: SearchKnowledge) -> Answer:
         base_url = f"{settings.public_url}/help"
-        asked = await library.asked(need.question, frozenset(need.audiences), need.before)
+        asked = await library.asked(need.question, need.audiences, need.before)
         return await compose(library.index, asked, need.lang, llm, base_url=base_url)
 
     return search

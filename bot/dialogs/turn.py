@@ -115,7 +115,7 @@ class SearchKnowledge:
 
     question: str
     lang: str
-    audiences: tuple[str, ...] = ("public",)
+    audiences: frozenset[str] = frozenset({"public"})
     before: str = ""
     """What the same customer asked just before."""
 

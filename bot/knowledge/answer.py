@@ -51,17 +51,14 @@ def answer(
 
     `base_url` is where articles are read: `{base_url}/{lang}/{key}`.
     """
-    titled = index.titled(asked.text, asked.audiences)
-    if titled is not None:
-        return quote(index.in_language(titled, reading_order(lang)), asked.text, limit, base_url)
     understood, found = retrieve(index, asked)
-    return settle(index, found, understood.text, lang, limit=limit, base_url=base_url)
+    return settle(index, understood, found, lang, limit=limit, base_url=base_url)
 
 
 def settle(
     index: KnowledgeIndex,
+    asked: Asked,
     found: Found,
-    question: str,
     lang: str,
     *,
     limit: int = CHAT_LIMIT,
@@ -70,11 +67,16 @@ def settle(
     """The answer to what `retrieve` found."""
     if found.certainty == "none":
         return Answer("none")
-    passages = [index.in_language(hit.passage, reading_order(lang)) for hit in found.hits]
+    passages = in_order(index, asked, found, lang)
     if found.certainty == "sure":
-        return quote(passages[0], question, limit, base_url)
+        return quote(passages[0], asked.text, limit, base_url)
     options = tuple(Option(passage.article.id, passage.article.title) for passage in passages[:OPTIONS])
     return Answer("unsure", options=options)
+
+
+def in_order(index: KnowledgeIndex, asked: Asked, found: Found, lang: str) -> list[Passage]:
+    """The passages found, best first, in the asker's language where they may read them in it."""
+    return [index.in_language(hit.passage, reading_order(lang), asked.audiences) for hit in found.hits]
 
 
 def quote(passage: Passage, question: str, limit: int = CHAT_LIMIT, base_url: str = "") -> Answer:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from bot.knowledge.answer import CHAT_LIMIT, Answer, answer, quote
+from bot.knowledge.answer import CHAT_LIMIT, Answer, in_order, quote, settle
 from bot.knowledge.guard import stands
 from bot.knowledge.index import KnowledgeIndex
-from bot.knowledge.retrieve import Asked, reading_order, retrieve
+from bot.knowledge.retrieve import Asked, retrieve
 from bot.llm import LLM
 
 PASSAGES = 3
@@ -38,12 +38,11 @@ async def compose(
     The model is asked only where articles were found: it may word an answer, or choose between near
     articles, never make one.
     """
-    plain = answer(index, asked, lang, limit=limit, base_url=base_url)
+    asked, found = retrieve(index, asked)
+    plain = settle(index, asked, found, lang, limit=limit, base_url=base_url)
     if llm is None or plain.kind == "none":
         return plain
-    asked, found = retrieve(index, asked)
-    hits = found.hits[:PASSAGES]
-    passages = [index.in_language(hit.passage, reading_order(lang)) for hit in hits]
+    passages = in_order(index, asked, found, lang)[:PASSAGES]
     shown = [{"title": one.article.title, "heading": one.heading, "text": one.text} for one in passages]
     said = await llm.structured(
         "answer", _SCHEMA, question=asked.text, passages=shown, language=_NAMES.get(lang, lang)

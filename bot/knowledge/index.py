@@ -39,12 +39,14 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found. `coverage`: the share of the question's weight that it or its title holds, `titled`
-    the share that the title holds, both 0 to 1; `near`: how near the question is in meaning, as a cosine,
-    None where that was not asked."""
+    """A passage found. `score` is of words and meaning together, `by_words` that of the words; `coverage`:
+    the share of the question's weight that it or its title holds, `titled` the share that the title holds,
+    both 0 to 1; `near`: how near the question is in meaning, as a cosine, None where that was not asked or
+    what the passage means is not known yet."""
 
     passage: Passage
     score: float
+    by_words: float
     coverage: float
     titled: float = 0.0
     near: float | None = None
@@ -60,6 +62,32 @@ class _Meaning:
     firsts: Rows
     titles: Vectors
     article: Rows
+    known: Any
+    """Of which passages the pieces are there."""
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage], known: Mapping[str, Vectors]) -> "_Meaning":
+        """What is known of what these passages mean."""
+        rows: list[Vectors] = []
+        owners: list[int] = []
+        firsts: list[int] = []
+        titles: dict[str, int] = {}
+        for number, passage in enumerate(passages):
+            found = [known[piece] for piece in pieces(passage) if piece in known]
+            if found:
+                owners.append(number)
+                firsts.append(len(rows))
+                rows.extend(found)
+            if passage.article.title in known:
+                titles.setdefault(passage.article.title, len(titles))
+        return cls(
+            np.array(rows, np.float32).reshape(len(rows), SIZE),
+            np.array(owners, np.intp),
+            np.array(firsts, np.intp),
+            np.array([known[title] for title in titles], np.float32).reshape(len(titles), SIZE),
+            np.array([titles.get(passage.article.title, -1) for passage in passages], np.intp),
+            np.isin(np.arange(len(passages)), owners),
+        )
 
     def near(self, question: Vectors) -> tuple[Numbers, Numbers]:
         """Of each passage the cosine of the nearest of its pieces, and that of its article's title."""
@@ -151,7 +179,7 @@ class KnowledgeIndex:
             {key: tuple(numbers) for key, numbers in by_key.items()},
             _titled(passages),
             _Readers.of(passages),
-            _meaning(passages, known) if known else None,
+            _Meaning.of(passages, known) if known else None,
         )
 
     def search(
@@ -188,14 +216,15 @@ class KnowledgeIndex:
             if near is not None:
                 piece, title = float(near[0][number]), float(near[1][number])
                 score = piece + TITLE_SAYS * title + WORDS_SAY * score / most + COVERAGE_SAYS * coverage
-                closest = max((piece + title) / 2, piece - TITLE_LACKS)
+                if self.meaning is not None and self.meaning.known[number]:
+                    closest = max((piece + title) / 2, piece - TITLE_LACKS)
             titled = [self.idf[term] for term in self._in_title(number, asked)]
             share = (sum(titled) + len(titled)) / total
-            hits.append(Hit(passage, score, coverage, share, closest))
+            hits.append(Hit(passage, score, said[number], coverage, share, closest))
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage.place))[:limit]
 
     def titled(self, title: str, audiences: frozenset[str] = EVERYBODY) -> Passage | None:
-        """The beginning of the article of this title, which was chosen from a question back."""
+        """The beginning of the article of this title, as it is chosen from a question back."""
         shown = self.readers.see(audiences, now().timestamp())
         numbers = (number for number in self.by_title.get(bare(title), ()) if shown[number])
         return next((self.passages[number] for number in numbers), None)
@@ -206,15 +235,18 @@ class KnowledgeIndex:
     def _by_title(self, number: int, asked: set[str]) -> float:
         return TITLE_SCORE * sum(self.idf[term] for term in self._in_title(number, asked))
 
-    def in_language(self, passage: Passage, langs: Sequence[str]) -> Passage:
-        """The same passage in the first of these languages that its article exists in: the one at its place
-        when the translation has as many, else its first."""
+    def in_language(
+        self, passage: Passage, langs: Sequence[str], audiences: frozenset[str] = EVERYBODY
+    ) -> Passage:
+        """The same passage in the first of these languages that these audiences read its article in: the one
+        at its place when the translation has as many, else its first."""
         if passage.article.lang == langs[0]:
             return passage
+        shown = self.readers.see(audiences, now().timestamp())
         own = self.by_key.get((passage.article.key, passage.article.lang), ())
         for lang in langs:
             theirs = self.by_key.get((passage.article.key, lang), ())
-            if theirs:
+            if theirs and shown[theirs[0]]:
                 return self.passages[theirs[passage.place] if len(theirs) == len(own) else theirs[0]]
         return passage
 
@@ -225,29 +257,6 @@ def _best(scores: Numbers, shown: Any) -> list[int]:
     if len(numbers) > CANDIDATES:
         numbers = numbers[np.argpartition(-scores[numbers], CANDIDATES)[:CANDIDATES]]
     return [int(number) for number in numbers]
-
-
-def _meaning(passages: Sequence[Passage], known: Mapping[str, Vectors]) -> _Meaning:
-    """What is known of what these passages mean."""
-    rows: list[Vectors] = []
-    owners: list[int] = []
-    firsts: list[int] = []
-    titles: dict[str, int] = {}
-    for number, passage in enumerate(passages):
-        found = [known[piece] for piece in pieces(passage) if piece in known]
-        if found:
-            owners.append(number)
-            firsts.append(len(rows))
-            rows.extend(found)
-        if passage.article.title in known:
-            titles.setdefault(passage.article.title, len(titles))
-    return _Meaning(
-        np.array(rows, np.float32).reshape(len(rows), SIZE),
-        np.array(owners, np.intp),
-        np.array(firsts, np.intp),
-        np.array([known[title] for title in titles], np.float32).reshape(len(titles), SIZE),
-        np.array([titles.get(passage.article.title, -1) for passage in passages], np.intp),
-    )
 
 
 def _titled(passages: Sequence[Passage]) -> dict[str, tuple[int, ...]]:

@@ -37,6 +37,7 @@ class Library:
         self._version = ""
         self._known: dict[str, Vectors] = {}
         self._embedding: asyncio.Task[None] | None = None
+        self._refreshing = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.index = KnowledgeIndex.build(())
@@ -61,6 +62,10 @@ class Library:
 
     async def refresh(self) -> None:
         """Build anew if any article changed, or pieces were embedded, since the last time."""
+        async with self._refreshing:  # who looked first must not put the older index over the newer
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         version = await self._store.read(version_of_all, SYSTEM)
         if version == self._version and not self.lacks:
             return

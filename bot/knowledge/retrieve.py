@@ -5,7 +5,7 @@ from typing import Literal
 
 from bot.i18n import chain
 from bot.knowledge.embeddings import Vectors
-from bot.knowledge.index import EVERYBODY, Hit, KnowledgeIndex
+from bot.knowledge.index import CANDIDATES, EVERYBODY, Hit, KnowledgeIndex
 from bot.knowledge.tokens import FOLLOW_WORDS, terms, words
 
 # By words, chosen on the starter articles for the balance of right answers and honest refusals.
@@ -21,6 +21,8 @@ UNNAMED_POSSIBLE, UNNAMED_SURE = 0.6, 0.8
 """Coverage from which an article is named, or answers, whose title has no word of the question."""
 GOES_ON = 7
 """Words of the longest question that is read together with the one before it."""
+LOOKED_AT = 16
+"""Passages, the best by their words, that are compared."""
 TOLD = 3
 """Content words that such a question must have to be answered at once."""
 
@@ -68,6 +70,9 @@ def goes_on(text: str) -> bool:
 
 def retrieve(index: KnowledgeIndex, asked: Asked) -> tuple[Asked, Found]:
     """The question as it was understood, the articles that may answer, and whether the first one does."""
+    chosen = index.titled(asked.text, asked.audiences)
+    if chosen is not None:
+        return asked, Found("sure", (Hit(chosen, 1.0, 1.0, 1.0, 1.0),))
     alone = _retrieve(index, asked)
     if asked.whole is None:
         return asked, alone
@@ -79,26 +84,24 @@ def retrieve(index: KnowledgeIndex, asked: Asked) -> tuple[Asked, Found]:
 
 
 def _retrieve(index: KnowledgeIndex, asked: Asked) -> Found:
-    by_words = _by_words(asked, _articles(index.search(asked.text, 16, None, asked.audiences)))
+    hits = index.search(asked.text, 2 * CANDIDATES, asked.meant, asked.audiences)
+    by_words = _by_words(asked, _articles(sorted(hits, key=lambda hit: -hit.by_words)[:LOOKED_AT]))
     if asked.meant is None or index.meaning is None:
         return by_words
-    return _by_meaning(by_words, _by_nearness(index.search(asked.text, 16, asked.meant, asked.audiences)))
+    best: dict[str, Hit] = {}
+    for hit in hits:
+        best.setdefault(hit.passage.article.key, hit)
+    return _by_meaning(by_words, tuple(best.values()))
 
 
 def _articles(hits: list[Hit]) -> tuple[Hit, ...]:
+    """Articles in the order of their best passages by words."""
     best: dict[str, Hit] = {}
     for hit in hits:
         known = best.setdefault(hit.passage.article.key, hit)
         # Of one article's passages the one that holds most of the question; of equals the first.
         if (hit.coverage, -hit.passage.place) > (known.coverage, -known.passage.place):
-            best[hit.passage.article.key] = replace(hit, score=known.score)
-    return tuple(best.values())
-
-
-def _by_nearness(hits: list[Hit]) -> tuple[Hit, ...]:
-    best: dict[str, Hit] = {}
-    for hit in hits:
-        best.setdefault(hit.passage.article.key, hit)
+            best[hit.passage.article.key] = replace(hit, by_words=known.by_words)
     return tuple(best.values())
 
 
@@ -108,7 +111,7 @@ def _by_words(asked: Asked, articles: tuple[Hit, ...]) -> Found:
         return Found("none")
     first = hits[0]
     rivals = [hit for hit in hits[1:] if certainty(hit) >= SURE - 0.1]
-    ahead = all(first.score >= hit.score * AHEAD for hit in rivals)
+    ahead = all(first.by_words >= hit.by_words * AHEAD for hit in rivals)
     # Of a short question any article may hold all the words by chance.
     told = first.coverage >= UNNAMED_SURE and len(set(terms(asked.text))) >= TOLD
     named = first.titled > 0 or told
@@ -116,10 +119,10 @@ def _by_words(asked: Asked, articles: tuple[Hit, ...]) -> Found:
 
 
 def _by_meaning(by_words: Found, hits: tuple[Hit, ...]) -> Found:
-    """What nearness says, with the words as a witness. Articles whose pieces are not embedded yet stand on
-    their words."""
-    if not hits:
-        return Found("none")
+    """What nearness says, with the words as a witness. An article whose pieces are not embedded yet stands
+    on its words."""
+    if not hits or (by_words.hits and by_words.hits[0].near is None):
+        return by_words
     first, near = hits[0], hits[0].near or 0.0
     alike = [hit for hit in hits[1:] if first.score - hit.score < APART and (hit.near or 0.0) >= NEAR]
     witness = (

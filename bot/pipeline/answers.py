@@ -59,7 +59,7 @@ async def answer_need(
 async def _knowledge(asking: Asking, need: SearchKnowledge) -> Any:
     # A provider vouches for who writes; a visitor of the web page and the sender of a mail may be anybody.
     known = asking.contact_id is not None and asking.turn.channel not in ("webchat", "email")
-    audiences = ("public", "customers") if known else ("public",)
+    audiences = frozenset({"public", "customers"} if known else {"public"})
     before = ""
     if asking.contact_id and asking.conversation_id and goes_on(need.question):
         before = await asking.runtime.store.read(asked_before, BOT, asking.contact_id, asking.conversation_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -78,6 +79,28 @@ def test_only_who_an_article_is_for_finds_it_and_only_in_its_time() -> None:
     assert seen(customers | {"agents"}) == {"p", "c", "s"}
     for title in ("Warranty of irons", "Warranty of fans", "Warranty of lamps", "Warranty of mixers"):
         assert answer(index, Asked(title), "en").article_id in ("", "p")
+
+
+def test_a_translation_is_quoted_only_to_whom_it_is_for() -> None:
+    english = ArticleText("e", "fans", "en", "Warranty of fans", "Fans have one year.")
+    for hidden in (
+        ArticleText("h", "fans", "hi", "पंखों की वारंटी", "भीतरी नोट: दो साल।", "agents"),
+        ArticleText(
+            "h", "fans", "hi", "पंखों की वारंटी", "कल से दो साल।", begins=datetime.now(UTC) + timedelta(hours=1)
+        ),
+    ):
+        said = answer(KnowledgeIndex.build([english, hidden]), Asked("Warranty of fans"), "hi")
+        assert (said.article_id, said.text) == ("e", "Fans have one year.")
+    staff = frozenset({"public", "agents"})
+    inside = KnowledgeIndex.build([english, replace(hidden, audience="agents", begins=None)])
+    assert answer(inside, Asked("Warranty of fans", None, staff), "hi").article_id == "h"
+
+
+def test_what_is_not_embedded_yet_is_answered_by_its_words() -> None:
+    texts = texts_of(ARTICLES[0])
+    half = KnowledgeIndex.build(ARTICLES, dict(zip(texts, embed_pieces(texts), strict=True)))
+    assert answer(half, _asked("what does a repair cost for me"), "en").article_id == "a2"
+    assert answer(half, _asked("how soon will you pay me back"), "en").article_id == "a1"
 
 
 def test_pieces_hold_all_of_a_passage_in_order() -> None:

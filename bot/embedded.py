@@ -4,6 +4,7 @@ in this process, a worker process beside it. What dies is started again; what we
 
 import asyncio
 import ctypes
+import fcntl
 import hashlib
 import os
 import signal
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -110,6 +112,7 @@ class EmbeddedValkey:
         """`data_dir` is absolute."""
         self._folder = data_dir / "valkey"
         self._socket = _socket_path(data_dir)
+        self._lock: TextIO | None = None
         command = [str(valkey_server()), "--port", "0", "--unixsocket", str(self._socket)]
         command += ["--unixsocketperm", "700", "--dir", str(self._folder), "--appendonly", "yes"]
         command += ["--save", "", "--logfile", "valkey.log", "--daemonize", "no"]
@@ -121,10 +124,22 @@ class EmbeddedValkey:
         return f"unix://{self._socket}"
 
     def start(self) -> None:
-        """Start it; one that an earlier parent left behind is ended first."""
+        """Start it; one that an earlier parent left behind is ended first. Raises ConfigurationInvalid where
+        another `samvad up` runs in this directory: two servers must not write one file."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            fcntl.flock(self._lock_file(), fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with us, however we end
+        except BlockingIOError as error:
+            raise ConfigurationInvalid(
+                f"Samvad runs in {self._folder.parent} already. End that first, or set SAMVAD_DATA_DIR."
+            ) from error
         self.end_left_behind()
         self.child.start()
+
+    def _lock_file(self) -> TextIO:
+        if self._lock is None:
+            self._lock = (self._folder / "up.lock").open("w")
+        return self._lock
 
     def end_left_behind(self) -> None:
         """Shut down whatever still answers on our socket."""
@@ -156,6 +171,9 @@ class EmbeddedValkey:
         self.child.stop()
         with suppress(FileNotFoundError):
             self._socket.unlink()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
 
 def worker_child(settings: Settings, redis_url: str) -> Child:

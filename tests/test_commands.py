@@ -116,6 +116,11 @@ async def test_up_serves_ends_cleanly_and_starts_again_after_a_kill(running: Run
     assert "First admin" in running.log.read_text()
     await _is_answered(running.url)
 
+    with pytest.raises(subprocess.CalledProcessError) as second:
+        running.command("up")
+    assert "already" in second.value.stdout + second.value.stderr
+    assert "restarting" not in running.log.read_text(), "who comes second takes nothing from the first"
+
     running.process.send_signal(signal.SIGKILL)
     running.process.wait()
     assert await _gone(running), "what a killed parent leaves behind goes too"

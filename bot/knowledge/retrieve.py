@@ -47,7 +47,7 @@ def certainty(hit: Hit) -> float:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question. `meant` is its embedding, without which words alone count; `audiences` those that the
-    asker belongs to; `whole` this question together with the one that it may go on from."""
+    asker belongs to; `whole` this question together with the one that it goes on from."""
 
     text: str
     meant: Vectors | None = None
@@ -64,8 +64,9 @@ class Found:
 
 
 def goes_on(text: str) -> bool:
-    """Whether a question may lean on the one before it: "and the bigger one?"."""
-    return len(words(text)) <= GOES_ON
+    """Whether a question leans on the one before it: "and the bigger one?", "what about Sunday"."""
+    said = words(text)
+    return len(said) <= GOES_ON and not FOLLOW_WORDS.isdisjoint(said[:2])
 
 
 def retrieve(index: KnowledgeIndex, asked: Asked) -> tuple[Asked, Found]:
@@ -73,14 +74,9 @@ def retrieve(index: KnowledgeIndex, asked: Asked) -> tuple[Asked, Found]:
     chosen = index.titled(asked.text, asked.audiences)
     if chosen is not None:
         return asked, Found("sure", (Hit(chosen, 1.0, 1.0, 1.0, 1.0),))
-    alone = _retrieve(index, asked)
-    if asked.whole is None:
-        return asked, alone
-    leans = next(iter(words(asked.text)), "") in FOLLOW_WORDS
-    if alone.certainty == "sure" and not leans:
-        return asked, alone
-    together = _retrieve(index, asked.whole)
-    return (asked.whole, together) if together.certainty == "sure" else (asked, alone)
+    if asked.whole is not None and (together := _retrieve(index, asked.whole)).certainty == "sure":
+        return asked.whole, together
+    return asked, _retrieve(index, asked)
 
 
 def _retrieve(index: KnowledgeIndex, asked: Asked) -> Found:

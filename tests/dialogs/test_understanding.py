@@ -236,6 +236,14 @@ async def test_a_greeting_before_a_request_is_not_all_of_it(understand: Understa
     assert [command.flow for command in said.commands if isinstance(command, StartFlow)] == ["open_case"]
 
 
+async def test_a_question_goes_on_from_an_answer_and_from_nothing_else(understand: Understand) -> None:
+    follow = "and on washing machines?"
+    answered = DialogState(after="ask_knowledge").to_json()
+    assert (await understand(follow, state=answered)).commands == (Ask(follow),)
+    assert (await understand(follow)).commands != (Ask(follow),)
+    assert (await understand("and I want to talk to a person", state=answered)).commands == (Handoff(),)
+
+
 async def test_a_mails_subject_counts(understand: Understand) -> None:
     said = await understand("Please see below. Regards", subject="My fridge is not cooling")
     assert isinstance(said.commands[0], StartFlow | Clarify)

@@ -134,6 +134,8 @@ async def test_a_worker_embeds_what_is_saved_and_every_process_reads_it(store: S
     follow = await web.asked("and in cash?", before="when do I get my refund?")
     assert answer(web.index, follow, "en").kind == "found"
     assert answer(web.index, await web.asked("and in cash?"), "en").kind == "none"
+    other = await web.asked("who is the president of France", before="when do I get my refund?")
+    assert other.whole is None and answer(web.index, other, "en").kind == "none"
     assert not worker.begin(told.set)
 
     write("Refunds are made in cash at the counter.")

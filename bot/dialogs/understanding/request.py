@@ -29,6 +29,7 @@ from bot.dialogs.understanding.manners import SHORT, gives_up, is_question
 from bot.dialogs.understanding.model import Guess
 from bot.dialogs.understanding.named_language import language_named
 from bot.dialogs.understanding.reading import CHITCHAT, HAS_NONE, INFORM, Reading
+from bot.knowledge.retrieve import goes_on
 
 CLAUSE = re.compile(r"[.!?।,;۔؟،؛]\s+|\n+")
 LIKELY = 0.55
@@ -52,9 +53,13 @@ def request(reading: Reading) -> tuple[Command, ...]:
     leaves = aside.sure and aside.label == "cancel" and aside.confidence >= SURELY
     if (reading.state.after or reading.state.said) and (gives_up(reading.text) or leaves):
         return (Cancel(),)
+    follows = reading.state.after == "ask_knowledge" and goes_on(reading.text)
     if guess.sure and guess.label not in (INFORM, HAS_NONE):
         close = _close(reading)
-        return (Clarify(close) if close else command_of(guess.label, reading),)
+        if not (close and follows):
+            return (Clarify(close) if close else command_of(guess.label, reading),)
+    if follows:
+        return (Ask(reading.text),)
     if "case_number" in found.values and len(reading.text.split()) <= SHORT:
         return (StartFlow("case_status", {"case_number": found.values["case_number"]}),)
     if (order := _order_alone(reading)) is not None:

@@ -36,6 +36,7 @@ FLOOR_0 = frozenset(
         "metrics",
         "notices",
         "shipped",
+        "difference",
         "yaml_text",
     )
 )

@@ -5,8 +5,7 @@ back from the article as it is gives every text it ever had. No table holds them
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,8 +18,6 @@ from bot.records.write import get
 
 MOST = 200
 """Events that are walked back: older texts stay in the log."""
-AROUND = 3
-"""Lines that stayed the same, shown on each side of a difference."""
 TEXT = ("title", "body")
 
 
@@ -103,28 +100,3 @@ def restore_version(tx: Tx, article_id: str, event_id: str) -> bool:
     anything differs. Raises Forbidden, NotFound."""
     version = find_version(tx, article_id, event_id)
     return edit_article(tx, article_id, {"title": version.title, "body": version.body})
-
-
-Kind = Literal["same", "gone", "new", "skip"]
-Line = tuple[Kind, str]
-
-
-def difference(before: str, after: str) -> list[Line]:
-    """What changed, line by line; of what stayed the same, `AROUND` lines around each change. A `skip` says
-    how many lines are left out."""
-    old, new = before.splitlines(), after.splitlines()
-    lines: list[Line] = []
-    at = 0
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(AROUND):
-        if group[0][1] > at:
-            lines.append(("skip", str(group[0][1] - at)))
-        for tag, begin, end, first, last in group:
-            if tag == "equal":
-                lines += [("same", line) for line in old[begin:end]]
-            else:
-                lines += [("gone", line) for line in old[begin:end]]
-                lines += [("new", line) for line in new[first:last]]
-        at = group[-1][2]
-    if lines and at < len(old):
-        lines.append(("skip", str(len(old) - at)))
-    return lines

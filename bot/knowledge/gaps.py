@@ -42,14 +42,10 @@ def grouped(vectors: Vectors, near: float = NEAR) -> list[Group]:
         neighbours = (close & left).sum(axis=1) * left
         centre = int(neighbours.argmax())
         members = np.flatnonzero(close[centre] & left)
-        found.append(Group(_central(alike, members), tuple(int(one) for one in members)))
+        central = int(members[most_central(vectors[members])])
+        found.append(Group(central, tuple(int(one) for one in members)))
         left[members] = False
     return sorted(found, key=lambda group: (-len(group.members), group.central))
-
-
-def _central(alike: Vectors, members: NDArray[np.intp]) -> int:
-    """The member that is nearest to the others on the whole."""
-    return int(members[alike[np.ix_(members, members)].mean(axis=1).argmax()])
 
 
 def by_words(texts: Sequence[str]) -> Vectors:

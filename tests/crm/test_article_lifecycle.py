@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.crm.article import ARTICLE, edit_article, propose, save_article, source_of, stale
-from bot.crm.article_version import difference, restore_version, versions
+from bot.crm.article_version import restore_version, versions
 from bot.crm.business import seed_profile
 from bot.crm.notification import NOTIFICATION
 from bot.crm.user import add_user
+from bot.difference import difference
 from bot.errors import Forbidden, InvalidInput, NotFound, VersionConflict
 from bot.records.actor import SYSTEM, Actor
 from bot.records.change import change_record, create_record

@@ -23,8 +23,8 @@ from bot.crm.article import (
     source_of,
     stale,
 )
-from bot.crm.article_version import Line, difference
 from bot.crm.user import staff_to_tell
+from bot.difference import Line, difference
 from bot.errors import Conflict, InvalidInput, NotFound, VersionConflict
 from bot.messages import clean
 from bot.records.change import read_values

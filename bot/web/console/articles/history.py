@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.crm.article import ARTICLE, may_publish
-from bot.crm.article_version import TEXT, Line, Version, difference, restore_version, versions
+from bot.crm.article_version import TEXT, Version, restore_version, versions
+from bot.difference import Line, difference
 from bot.records.permissions import allowed
 from bot.records.tx import Record, Tx
 from bot.records.write import get

@@ -1,6 +1,5 @@
 """What the pages of flows show: the flows that there are, their versions, what is said of their examples."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from bot.dialogs.lint import lint
 from bot.dialogs.publishing import OURS, check_source, drafted, served, shipped, source_in_force
 from bot.dialogs.understanding.model import Model
 from bot.dialogs.understanding.review import Weak, review
+from bot.difference import Line, difference
 from bot.errors import InvalidInput, NotFound
 from bot.i18n import Words
 from bot.records.tx import Record, Tx
@@ -85,11 +85,11 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version beside what is served: lines as (sign, text), and what the check says."""
+    """A version beside what is served: its lines as `difference` tells them, and what the check says."""
 
     version: Version
     sheet: Sheet
-    lines: Sequence[tuple[str, str]]
+    lines: Sequence[Line]
 
 
 def title_of(flow: Flow, words: Words, lang: str) -> str:
@@ -212,11 +212,8 @@ def change(tx: Tx, reader: Reader, name: str, version_id: str) -> Change:
     if row is None:
         raise NotFound("There is no such version")
     now = source_in_force(tx, name)
-    lines = difflib.unified_diff(now.splitlines(), row["source"].splitlines(), lineterm="", n=2)
-    told = [
-        ("…" if one.startswith("@@") else one[:1], one[1:]) for one in lines if one[:3] not in ("---", "+++")
-    ]
     [version] = _versions(tx, reader, [row])
+    told = difference(now, row["source"])
     return Change(version, sheet(tx, reader.words, reader.lang, row["source"]), told)
 
 
